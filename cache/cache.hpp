@@ -1,0 +1,107 @@
+#pragma once
+
+#include "cache/entry.hpp"
+#include "cache/identity.hpp"
+#include "cache/versions.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pgmemo::cache {
+
+/// What the cache tells of itself; read at any time from any thread.
+struct CacheStats {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;         ///< of entries, everything that they cost included, those still being read included
+    std::uint64_t fill_bytes = 0;    ///< of fills in progress
+    std::uint64_t limit_bytes = 0;
+    std::uint64_t evictions = 0;     ///< to make room
+    std::uint64_t expirations = 0;   ///< TTL
+    std::uint64_t reclaimed = 0;     ///< dead by a moved version
+    std::uint64_t rejected = 0;      ///< no room could be made
+};
+
+class Cache;
+
+/// A miss in progress that may end in a stored entry: gathers the reply's bytes under the bound on fills. Move-only;
+/// destroyed unfinished it stores nothing and gives its bytes back.
+class Fill {
+public:
+    Fill() = default;
+    Fill(Fill&&) noexcept;
+    Fill& operator=(Fill&&) noexcept;
+    ~Fill();
+
+    bool is_open() const noexcept { return cache_ != nullptr; }
+    /// Takes more of the reply. False when it has become larger than it may, or there is no memory for it: the fill is
+    /// closed then and its bytes are freed at once.
+    bool append(std::string_view bytes);
+    void close() noexcept;
+    std::size_t size() const noexcept { return reply_.size(); }
+    const Stamp& stamp() const noexcept { return stamp_; }
+
+private:
+    friend class Cache;
+    Cache* cache_ = nullptr;
+    std::shared_ptr<const Identity> identity_;
+    std::string body_;
+    Stamp stamp_;
+    std::string reply_;
+    std::size_t reserved_ = 0;
+    std::size_t max_bytes_ = 0;
+    std::optional<std::chrono::milliseconds> ttl_;
+};
+
+enum class Stored : std::uint8_t { yes, moved, no_room };
+
+/// The cache as sessions see it. Threads: safe.
+///
+/// The memory tier answers at once, so `find` is a plain call. A tier that is far away will be asked by an awaitable beside it, from
+/// the same place in the session, after `find` has missed.
+///
+/// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, fills in progress. An entry
+/// evicted while a client still reads it counts until it is gone.
+class Cache {
+public:
+    struct Options {
+        std::size_t memory_bytes = 256u << 20;
+        std::size_t max_entry_bytes = 1u << 20; ///< of a reply; a rule may ask for less
+    };
+
+    explicit Cache(const Options&);
+    ~Cache();
+    Cache(const Cache&) = delete;
+    Cache& operator=(const Cache&) = delete;
+
+    Versions& versions() noexcept;
+    IdentityTable& identities() noexcept;
+
+    /// The entry for a key if it is there, not expired and its stamp is current at the moment of the call. Null otherwise; an entry
+    /// found dead is dropped on the way.
+    EntryRef find(const Key&, Clock::time_point now);
+
+    /// Opens a fill. `stamp` was read before the request went upstream. Closed from the start when the stamp is not quiet.
+    Fill begin_fill(const Key&, Stamp stamp, std::size_t max_bytes, std::optional<std::chrono::milliseconds> ttl);
+
+    /// Stores what the fill has gathered, if its stamp is still current.
+    Stored finish_fill(Fill&&, Clock::time_point now);
+
+    /// Walks a part of the table and drops what is expired or dead. Called every few milliseconds by one thread; cheap
+    /// when no version has moved since the last whole round. Returns how many entries it dropped.
+    std::size_t reclaim(Clock::time_point now, std::size_t at_most_visited);
+
+    void clear() noexcept; ///< drops every entry
+    CacheStats stats() const;
+
+private:
+    friend class Fill;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace pgmemo::cache

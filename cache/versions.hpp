@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace pgmemo::cache {
+
+using Oid = std::uint32_t;
+
+/// A version word: the version in the high 48 bits, the number of commits in flight in the low 16.
+///
+/// An entry is valid while every word of its stamp equals the present word, so one comparison says both that nothing
+/// committed since and that nothing may be committing now. Threads: every operation is one atomic instruction.
+/// Flights: at most 65,535 at a time; `Versions` holds sessions to fewer (kMaxFlights).
+class Word {
+public:
+    static constexpr std::uint64_t kFlight = 1;
+    static constexpr std::uint64_t kVersion = 1u << 16;
+    static constexpr std::uint64_t kFlightMask = kVersion - 1;
+
+    void begin() noexcept;                     ///< one version more, one flight more
+    void end() noexcept;                       ///< one flight less
+    void move() noexcept;                      ///< one version more: a change already made, seen from outside
+    std::uint64_t load() const noexcept;
+    static bool in_flight(std::uint64_t word) noexcept { return (word & kFlightMask) != 0; }
+
+private:
+    std::atomic<std::uint64_t> value_{kVersion};
+};
+
+/// The words of every relation and every database. A word, once asked for, lives as long as this: pointers to it stay good.
+/// Threads: safe.
+class Versions {
+public:
+    Versions();
+    ~Versions();
+    Word& database(Oid database);
+    Word& relation(Oid database, Oid relation);
+    void move_all_databases() noexcept; ///< every database known so far
+    std::vector<Word*> all_databases();
+    std::size_t size() const noexcept;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+/// The words that a footprint stands for, sorted by address, unique.
+using Words = std::vector<Word*>;
+
+/// The versions an entry was read under.
+class Stamp {
+public:
+    Stamp() = default;
+    explicit Stamp(std::span<Word* const> words); ///< reads each word now: before the read is sent upstream
+
+    bool is_quiet() const noexcept { return quiet_; }  ///< no commit was in flight
+    bool is_current() const noexcept;                  ///< every word still equals
+    std::span<const std::pair<Word*, std::uint64_t>> words() const noexcept { return words_; }
+
+private:
+    std::vector<std::pair<Word*, std::uint64_t>> words_;
+    bool quiet_ = true;
+};
+
+/// Commits in flight: `begin` was done for each word, `end` is owed.
+/// Use: add() before sending what may commit; end() once the outcome is known, before the client is told. Move-only;
+/// the destructor ends what is left, so whoever does not know the outcome hands it to `cache::Unresolved` instead.
+class Flight {
+public:
+    Flight() = default;
+    Flight(Flight&&) noexcept;
+    Flight& operator=(Flight&&) noexcept;
+    ~Flight();
+
+    void add(std::span<Word* const> words); ///< begins those that it does not hold yet
+    void end() noexcept;
+    bool empty() const noexcept { return words_.empty(); }
+    std::size_t size() const noexcept { return words_.size(); }
+
+private:
+    Words words_;
+};
+
+} // namespace pgmemo::cache

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace re2 {
+class RE2;
+}
+
+namespace pgmemo::config {
+
+/// Where to listen: a host and port, or the path of a Unix socket.
+struct Address {
+    std::string host; ///< empty when `path` is set
+    std::uint16_t port = 0;
+    std::string path;
+    std::string text() const; ///< as it is written in the configuration
+    bool is_unix() const noexcept { return !path.empty(); }
+};
+
+/// How cacheable statements that a rule matches are cached.
+struct CachePolicy {
+    bool enabled = true;                            ///< `cache: off` is false
+    std::optional<std::chrono::milliseconds> ttl;   ///< nullopt: no expiry
+    std::size_t max_entry_bytes = 0;
+};
+
+/// What a rule asks of a statement. A condition that is not given holds; all given ones must. In a list one is enough.
+struct Match {
+    std::vector<std::string> tables;   ///< globs over `schema.table`; one of the relations read must match
+    std::vector<std::string> users;    ///< globs over the role that logged in
+    std::vector<std::string> databases;///< globs
+    std::shared_ptr<const re2::RE2> query; ///< found anywhere in the SQL text
+};
+
+struct Rule {
+    std::string name;
+    Match match;
+    CachePolicy cache;
+    bool matches(const std::vector<std::string>& tables, const std::string& user, const std::string& database,
+                 std::string_view sql) const;
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+
+/// The whole configuration, validated; defaults filled in. Immutable once loaded.
+struct Config {
+    std::vector<Address> listen{Address{"127.0.0.1", 6432, {}}};
+    std::string upstream; ///< a libpq URI or connection string; checked to be one
+    unsigned threads = 0; ///< 0: the cores that it may run on
+
+    struct Pool {
+        unsigned max_upstream = 100; ///< upstream connections, and so for now clients
+    } pool;
+
+    struct Cache {
+        bool enabled = true;
+        std::size_t memory_bytes = 256u << 20;
+        std::size_t max_entry_bytes = 1u << 20;
+        std::optional<std::chrono::milliseconds> ttl = std::chrono::seconds{60};
+        bool cache_by_default = true; ///< `default: cache`
+    } cache;
+
+    std::vector<Rule> rules;
+    std::optional<Address> metrics = Address{"127.0.0.1", 9632, {}}; ///< nullopt: `metrics: off`
+
+    struct Log {
+        std::string level = "info";
+        LogFormat format = LogFormat::text;
+    } log;
+
+    /// The policy for a statement: of the first rule that matches, else the default. `rule` is null for the default.
+    struct Verdict {
+        const CachePolicy* policy;
+        const Rule* rule;
+    };
+    Verdict policy_for(const std::vector<std::string>& tables, const std::string& user, const std::string& database,
+                       std::string_view sql) const;
+    CachePolicy default_policy; ///< from `cache:`
+};
+
+/// One thing wrong with a configuration. `line` and `column` count from 1; 0 where there is no place.
+struct Problem {
+    std::string file;
+    int line = 0;
+    int column = 0;
+    std::string text; ///< one sentence: the key, what was found, what was expected
+    std::string str() const; ///< file:line:column: text
+};
+
+struct Loaded {
+    std::shared_ptr<const Config> config; ///< null when there are problems
+    std::vector<Problem> problems;        ///< every one, in the order of the file
+};
+
+Loaded load_file(const std::string& path);
+Loaded load_text(const std::string& yaml, const std::string& name); ///< `name` stands for the file in problems
+
+/// "host:port", "[::1]:6432", ":6432", "/path/of/a/socket".
+std::optional<Address> parse_address(const std::string& text);
+
+} // namespace pgmemo::config
