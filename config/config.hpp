@@ -17,7 +17,7 @@ namespace pgmemo::config {
 
 /// Where to listen: a host and port, or the path of a Unix socket.
 struct Address {
-    std::string host; ///< empty when `path` is set
+    std::string host; ///< empty with an empty `path`: every interface; brackets of IPv6 are not part of it
     std::uint16_t port = 0;
     std::string path;
     std::string text() const; ///< as it is written in the configuration
@@ -43,6 +43,7 @@ struct Rule {
     std::string name;
     Match match;
     CachePolicy cache;
+    /// `tables` are the relations read, each as `schema.table`.
     bool matches(const std::vector<std::string>& tables, const std::string& user, const std::string& database,
                  std::string_view sql) const;
 };
@@ -82,7 +83,7 @@ struct Config {
     };
     Verdict policy_for(const std::vector<std::string>& tables, const std::string& user, const std::string& database,
                        std::string_view sql) const;
-    CachePolicy default_policy; ///< from `cache:`
+    CachePolicy default_policy{true, std::chrono::seconds{60}, 1u << 20}; ///< from `cache:`
 };
 
 /// One thing wrong with a configuration. `line` and `column` count from 1; 0 where there is no place.
@@ -94,13 +95,24 @@ struct Problem {
     std::string str() const; ///< file:line:column: text
 };
 
+/// What the command line says; it wins over the file. Each is checked as the file's own key is, and a problem names the flag.
+struct Overrides {
+    std::optional<std::string> upstream;  ///< --upstream
+    std::vector<std::string> listen;      ///< --listen, each
+    std::optional<std::string> memory;    ///< --memory
+    std::optional<std::string> ttl;       ///< --ttl
+    std::optional<std::string> metrics;   ///< --metrics: an address or `off`
+    std::optional<std::string> log_level; ///< --log-level
+};
+
 struct Loaded {
     std::shared_ptr<const Config> config; ///< null when there are problems
     std::vector<Problem> problems;        ///< every one, in the order of the file
 };
 
-Loaded load_file(const std::string& path);
-Loaded load_text(const std::string& yaml, const std::string& name); ///< `name` stands for the file in problems
+Loaded load_file(const std::string& path, const Overrides& flags = {});
+Loaded load_text(const std::string& yaml, const std::string& name, const Overrides& flags = {}); ///< `name` stands for the file in problems
+Loaded load_flags(const Overrides& flags); ///< no file at all
 
 /// "host:port", "[::1]:6432", ":6432", "/path/of/a/socket".
 std::optional<Address> parse_address(const std::string& text);

@@ -1,0 +1,203 @@
+#include "config/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace pgmemo::config {
+namespace {
+
+struct Case {
+    const char* name;
+    const char* yaml; ///< `upstream` is added as its last line unless it says something of it itself
+    std::vector<const char*> problems; ///< line:column: text
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& row)
+{
+    return out << row.yaml;
+}
+
+class Refuses : public testing::TestWithParam<Case> {};
+
+TEST_P(Refuses, AndSaysWhereAndWhy)
+{
+    std::string yaml = GetParam().yaml;
+    const bool speaks_of_it = yaml.find("upstream:") != std::string::npos || yaml.ends_with("upstream");
+    if (!speaks_of_it || yaml.find("max_upstream:") != std::string::npos)
+        yaml += "\nupstream: postgresql://db\n";
+    const auto loaded = load_text(yaml, "f", {});
+    EXPECT_FALSE(loaded.config);
+    std::vector<std::string> found;
+    for (const auto& problem : loaded.problems)
+        found.push_back(problem.str());
+    std::vector<testing::Matcher<std::string>> expected;
+    for (const char* problem : GetParam().problems)
+        expected.emplace_back(testing::StartsWith("f:" + std::string{problem}));
+    EXPECT_THAT(found, testing::ElementsAreArray(expected));
+}
+
+std::string name_of(const testing::TestParamInfo<Case>& row)
+{
+    return row.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, Refuses,
+    testing::Values(
+        Case{"Unknown", "cahce: off", {"1:1: unknown key \"cahce\"; did you mean \"cache\"?"}},
+        Case{"UnknownInside", "cache:\n  memry: 1MiB", {"2:3: unknown key \"memry\" in cache; did you mean \"memory\"?"}},
+        Case{"NothingNear", "pool: { xyz: 1 }", {"1:9: unknown key \"xyz\" in pool; known are mode, max_upstream"}},
+        Case{"UnknownInRule", "rules:\n  - name: a\n    math: {}\n    cache: off",
+             {"3:5: unknown key \"math\" in rule \"a\"; did you mean \"match\"?"}},
+        Case{"UnknownInMatch", "rules:\n  - match: { table: x }\n    cache: off",
+             {"2:14: unknown key \"table\" in rule 1: match; did you mean \"tables\"?"}},
+        Case{"Twice", "threads: 1\nthreads: 2", {"2:1: threads: given twice"}},
+        Case{"TwiceInside", "log: { level: info, level: warn }", {"1:21: log.level: given twice"}},
+        Case{"NotAWord", "? [a, b]\n: 1\n", {"1:3: a key must be a word, not a list"}},
+        Case{"Tls", "tls: { certificate: a }", {"1:1: tls: not in this version of pgmemo"}},
+        Case{"Admin", "admin: { listen: ':1' }", {"1:1: admin: not in this version of pgmemo"}},
+        Case{"StaleWhileRevalidate", "rules:\n  - cache: { ttl: 5m, stale_while_revalidate: 1m }",
+             {"2:23: rule 1: cache.stale_while_revalidate: not in this version"}}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Shape, Refuses,
+    testing::Values(
+        Case{"Empty", "# no upstream: at all", {" upstream is required"}},
+        Case{"NullUpstream", "upstream:", {" upstream is required"}},
+        Case{"List", "- upstream", {"1:1: expected a mapping of keys, not a list", " upstream is required"}},
+        Case{"Word", "upstream", {"1:1: expected a mapping of keys, not \"upstream\"", " upstream is required"}},
+        Case{"SectionIsAWord", "pool: 5", {"1:7: pool: expected a mapping of keys, not \"5\""}},
+        Case{"ValueIsAMapping", "threads: { a: 1 }", {"1:10: threads: expected one value, not a mapping"}},
+        Case{"ValueIsAbsent", "cache: { memory: }", {"1:10: cache.memory: expected one value, not nothing"}},
+        Case{"Unclosed", "rules: [ {", {"3:1: not YAML: "}},
+        Case{"Tab", "cache:\n\tmemory: 1MiB", {"2:8: not YAML: "}},
+        Case{"BadIndent", "cache:\n  memory: 1MiB\n ttl: 1s", {"3:2: not YAML: "}},
+        Case{"TwoDocuments", "upstream: postgres://a\n---\nupstream: postgres://b\n", {"2:1: a second YAML document"}},
+        Case{"UnknownAlias", "threads: *many", {"1:10: not YAML: "}}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, Refuses,
+    testing::Values(
+        Case{"Upstream", "upstream: localhost:5432", {"1:11: upstream: not a libpq URI"}},
+        Case{"UpstreamOfAnotherKind", "upstream: mysql://u:secret@h", {"1:11: upstream: not a libpq URI (postgresql://…)"}},
+        Case{"UpstreamList", "upstream: [a, b]", {"1:11: upstream: expected one value, not a list"}},
+        Case{"Listen", "listen: 6432", {"1:9: listen: \"6432\" is not an address; write host:port"}},
+        Case{"ListenItem", "listen:\n  - ':1'\n  - nowhere", {"3:5: listen: \"nowhere\" is not an address"}},
+        Case{"ListenTwice", "listen: [':1', ':1']", {"1:16: listen: \":1\" is given twice"}},
+        Case{"ListenEmpty", "listen: []", {"1:9: listen: the list is empty"}},
+        Case{"Threads", "threads: 0", {"1:10: threads: \"0\" is not a whole number from 1 to 256"}},
+        Case{"ThreadsWord", "threads: many", {"1:10: threads: \"many\" is not a whole number"}},
+        Case{"MaxUpstream", "pool: { max_upstream: 100000 }",
+             {"1:23: pool.max_upstream: \"100000\" is not a whole number from 1 to 30000"}},
+        Case{"Mode", "pool: { mode: transparant }",
+             {"1:15: pool.mode: \"transparant\" is not one of transparent, session, transaction; did you mean "
+              "\"transparent\"?"}},
+        Case{"SessionMode", "pool: { mode: session }", {"1:15: pool.mode: session is not in this version"}},
+        Case{"TransactionMode", "pool: { mode: transaction }", {"1:15: pool.mode: transaction is not in this version"}},
+        Case{"CacheWord", "cache: perhaps", {"1:8: cache: \"perhaps\" is neither on nor off"}},
+        Case{"Enabled", "cache: { enabled: perhaps }", {"1:19: cache.enabled: \"perhaps\" is neither on nor off"}},
+        Case{"Memory", "cache: { memory: 12XB }", {"1:18: cache.memory: \"12XB\" is not a size; write bytes"}},
+        Case{"MemoryTooSmall", "cache: { memory: 10KiB }", {"1:18: cache.memory: must be at least 1MiB"}},
+        Case{"MaxEntry", "cache: { memory: 16MiB, max_entry: 4MiB }",
+             {"1:36: cache.max_entry: 4MiB is more than an eighth of cache.memory (16MiB); at most 2MiB here"}},
+        Case{"MaxEntryZero", "cache: { max_entry: 0 }", {"1:21: cache.max_entry: must be more than 0"}},
+        Case{"Ttl", "cache: { ttl: 60 }", {"1:15: cache.ttl: \"60\" is not a duration; write a whole number with ms"}},
+        Case{"TtlZero", "cache: { ttl: 0s }", {"1:15: cache.ttl: must be more than 0"}},
+        Case{"TtlForever", "cache: { ttl: 99999d }", {"1:15: cache.ttl: \"99999d\" is more than 3650d; none is"}},
+        Case{"Remote", "cache: { remote: redis://:secret@h }",
+             {"1:18: cache.remote: a remote tier is not in this version of pgmemo; none is"}},
+        Case{"Default", "cache: { default: on }", {"1:19: cache.default: \"on\" is not one of cache, bypass"}},
+        Case{"CaptureOn", "capture: on", {"1:10: capture: change capture is not in this version"}},
+        Case{"CaptureWord", "capture: sometimes", {"1:10: capture: \"sometimes\" is neither on nor off"}},
+        Case{"Metrics", "metrics: { listen: 9632 }", {"1:20: metrics.listen: \"9632\" is not an address"}},
+        Case{"MetricsWord", "metrics: on", {"1:10: metrics: expected a mapping of keys, not \"on\""}},
+        Case{"Level", "log: { level: warning }",
+             {"1:15: log.level: \"warning\" is not one of trace, debug, info, warn, error; did you mean \"warn\"?"}},
+        Case{"Format", "log: { format: xml }", {"1:16: log.format: \"xml\" is not one of text, json"}}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, Refuses,
+    testing::Values(
+        Case{"NotAList", "rules: { name: a }", {"1:8: rules: expected a list of rules"}},
+        Case{"Word", "rules: [ a ]", {"1:10: rule 1: expected a mapping of keys, not \"a\""}},
+        Case{"NameTwice", "rules:\n  - { name: a, cache: off }\n  - { name: a, cache: on }",
+             {"3:13: another rule has the name \"a\" already"}},
+        Case{"NoCache", "rules:\n  - name: a\n    match: { user: x }", {"2:5: rule \"a\": says nothing of cache"}},
+        Case{"EmptyMatch", "rules:\n  - match:\n    cache: off", {"2:5: rule 1: match: says nothing; leave it out"}},
+        Case{"EmptyTables", "rules:\n  - match: { tables: [] }\n    cache: off",
+             {"2:22: rule 1: match.tables: the list is empty"}},
+        Case{"Regex", "rules:\n  - name: r\n    match: { query: 'from (' }\n    cache: off",
+             {"3:21: rule \"r\": match.query: \"from (\" is not a regular expression: missing ): from ("}},
+        Case{"RegexInList", "rules:\n  - match:\n      query: [a, 'b**', '[']\n    cache: off",
+             {"3:18: rule 1: match.query: \"b**\" is not a regular expression: bad repetition operator: **",
+              "3:25: rule 1: match.query: \"[\" is not a regular expression: missing ]: ["}},
+        Case{"Ttl", "rules:\n  - name: x\n    cache: { ttl: soon }", {"3:19: rule \"x\": cache.ttl: \"soon\" is not a duration"}},
+        Case{"MaxEntry", "rules:\n  - cache: { max_entry: 33MiB }",
+             {"2:25: rule 1: cache.max_entry: 33MiB is more than an eighth of cache.memory (256MiB); at most 32MiB"}},
+        Case{"CacheWord", "rules:\n  - cache: maybe", {"2:12: rule 1: cache: \"maybe\" is neither on nor off"}}),
+    name_of);
+
+TEST(Problems, AreAllToldInTheOrderOfTheFile)
+{
+    const auto loaded = load_text("log: { level: loud }\n"
+                                  "cache: { memory: x, ttl: y }\n"
+                                  "theads: 2\n"
+                                  "listen: 6432\n",
+                                  "f");
+    std::vector<std::string> found;
+    for (const auto& problem : loaded.problems)
+        found.push_back(problem.str().substr(0, problem.str().find(": ")));
+    EXPECT_THAT(found, testing::ElementsAre("f:1:15", "f:2:18", "f:2:26", "f:3:1", "f:4:9", "f"));
+}
+
+TEST(Problems, NeverShowWhatMayHoldAPassword)
+{
+    const auto loaded = load_text("upstream: mysql://u:secret@h\ncache: { remote: 'redis://:secret@h' }\n", "f");
+    ASSERT_EQ(loaded.problems.size(), 2u);
+    for (const auto& problem : loaded.problems)
+        EXPECT_EQ(problem.text.find("secret"), std::string::npos) << problem.text;
+}
+
+TEST(Problems, AreNotEndless)
+{
+    std::string yaml;
+    for (int i = 0; i < 5000; ++i)
+        yaml += "key" + std::to_string(i) + ": 1\n";
+    const auto loaded = load_text(yaml, "f");
+    ASSERT_EQ(loaded.problems.size(), 101u);
+    EXPECT_EQ(loaded.problems.back().text, "and 4901 problems more");
+}
+
+TEST(HostileYaml, IsRefusedWhateverItsDepth)
+{
+    for (const char* opening : {"[", "{a: ", "- ", "? ", "- - a: ", "!x [", "&a ["}) {
+        std::string yaml = "rules: ";
+        if (*opening == '-' || *opening == '?')
+            yaml = "rules:\n  ";
+        while (yaml.size() < 200'000)
+            yaml += opening;
+        const auto loaded = load_text(yaml, "f");
+        EXPECT_FALSE(loaded.config) << opening;
+        EXPECT_FALSE(loaded.problems.empty());
+    }
+    EXPECT_EQ(load_text(std::string((1u << 20) + 1, ' '), "f").problems.at(0).str(), "f: the file is larger than 1MiB");
+}
+
+TEST(HostileYaml, AliasesThatMultiplyAreNotFollowed)
+{
+    std::string yaml = "a0: &a0 [x, x]\n";
+    for (int i = 1; i < 30; ++i) {
+        const auto n = std::to_string(i);
+        const auto m = std::to_string(i - 1);
+        yaml += "a" + n + ": &a" + n + " [*a" + m + ", *a" + m + "]\n";
+    }
+    yaml += "upstream: postgres://db\nlisten: *a29\n";
+    EXPECT_FALSE(load_text(yaml, "f").config);
+    EXPECT_FALSE(load_text("listen: &l [ *l ]\nupstream: postgres://db\n", "f").config);
+}
+
+} // namespace
+} // namespace pgmemo::config
