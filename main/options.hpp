@@ -1,0 +1,34 @@
+#pragma once
+
+#include "config/config.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pgmemo {
+
+/// Source: docs/operations.md, "Exit codes".
+enum class Exit : int { done = 0, bad_configuration = 1, bad_usage = 2, cannot_listen = 3 };
+
+/// What the command line asks for.
+struct Options {
+    enum class Action : std::uint8_t { run, check, nothing };
+    Action action = Action::nothing;
+    Exit exit = Exit::done; ///< with `nothing`: help was shown, or the usage was bad
+
+    std::string config_file;
+    std::string upstream;
+    std::vector<std::string> listen;
+    std::string metrics;
+    std::string log_level;
+    int threads = -1;
+
+    /// The file, with the flags over it. Problems name the flag where it was a flag.
+    config::Loaded load() const;
+};
+
+Options parse_command_line(int argc, char** argv);
+
+} // namespace pgmemo

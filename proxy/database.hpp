@@ -1,0 +1,86 @@
+#pragma once
+
+#include "cache/versions.hpp"
+#include "query/catalog.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgmemo::proxy {
+
+/// One database as pgmemo knows it: its number in the version words, and its catalog snapshot with whether that may be trusted.
+/// Lives as long as `Databases`. Threads: safe.
+class Database {
+public:
+    Database(std::uint32_t number, std::string name, cache::Versions&, std::function<void()> wake_keeper);
+
+    std::uint32_t number() const noexcept { return number_; } ///< ours, not PostgreSQL's OID
+    const std::string& name() const noexcept { return name_; }
+    cache::Word& word() const noexcept { return word_; }
+
+    /// The id of the snapshot that may be used now, 0 for none: it is missing, or the catalog has changed since it was read.
+    std::uint64_t usable_catalog_id() const noexcept
+    {
+        return loaded_.load(std::memory_order_acquire) == wanted_.load(std::memory_order_acquire)
+                   ? catalog_id_.load(std::memory_order_acquire)
+                   : 0;
+    }
+    std::shared_ptr<const query::Catalog> usable_catalog() const; ///< null for none
+
+    /// The catalog has changed, or may have: the snapshot is not used until it was read anew. Called before the end of the
+    /// flight of whatever changed it, so that there is no moment at which an old snapshot vouches for a new entry.
+    void catalog_changed() noexcept;
+
+    // For the keeper alone.
+    std::uint64_t wanted() const noexcept { return wanted_.load(std::memory_order_acquire); }
+    bool is_usable() const noexcept { return usable_catalog_id() != 0; }
+    void publish(std::shared_ptr<const query::Catalog>, std::uint64_t wanted_when_read);
+    void forget(); ///< the snapshot cannot be vouched for any more
+
+    void session_began() noexcept
+    {
+        sessions_.fetch_add(1, std::memory_order_relaxed);
+        if (!is_usable())
+            wake_keeper_();
+    }
+    void session_ended() noexcept { sessions_.fetch_sub(1, std::memory_order_relaxed); }
+    std::uint64_t sessions() const noexcept { return sessions_.load(std::memory_order_relaxed); }
+
+private:
+    const std::uint32_t number_;
+    const std::string name_;
+    cache::Word& word_;
+    std::function<void()> wake_keeper_;
+    std::atomic<std::uint64_t> wanted_{1}; // moves with every change of the catalog
+    std::atomic<std::uint64_t> loaded_{0}; // what `wanted_` was before the snapshot was read
+    std::atomic<std::uint64_t> catalog_id_{0};
+    std::atomic<std::uint64_t> sessions_{0};
+    mutable std::mutex mutex_;
+    std::shared_ptr<const query::Catalog> catalog_;
+};
+
+/// The databases that clients have asked for. Threads: safe.
+class Databases {
+public:
+    explicit Databases(cache::Versions& versions) : versions_(versions) {}
+
+    Database& get(std::string_view name);
+    std::vector<Database*> all() const;
+    void catalogs_changed() noexcept; ///< of every database
+    void on_change(std::function<void()> wake_keeper) { wake_keeper_ = std::move(wake_keeper); } ///< before the first get()
+
+private:
+    cache::Versions& versions_;
+    std::function<void()> wake_keeper_ = [] {};
+    mutable std::mutex mutex_;
+    std::map<std::string, std::unique_ptr<Database>, std::less<>> by_name_;
+};
+
+} // namespace pgmemo::proxy

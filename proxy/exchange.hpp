@@ -1,0 +1,216 @@
+#pragma once
+
+#include "cache/cache.hpp"
+#include "observe/metrics.hpp"
+#include "proxy/prepared.hpp"
+#include "proxy/services.hpp"
+#include "query/analyzer.hpp"
+#include "query/session_settings.hpp"
+#include "wire/backend.hpp"
+#include "wire/frame_reader.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pgmemo::proxy {
+
+/// What to do with a message from the client.
+struct Step {
+    enum class Kind : std::uint8_t {
+        relay,  ///< send `upstream`, then the frame as it came
+        serve,  ///< answer with the stored `entry`
+        answer, ///< answer with `client`, bytes of our own
+        wait,   ///< nothing yet: ask again when the replies that are owed have come (is_quiet)
+        ask,    ///< send `upstream`, a question of our own; ask again about this frame when it was answered
+    };
+    Kind kind = Kind::relay;
+    std::string upstream;
+    std::string client;
+    cache::EntryRef entry;
+};
+
+/// What to do with a message from upstream.
+struct Passage {
+    std::string before; ///< own bytes to the client first
+    bool relay = true;  ///< then the frame as it came, unless it is not for the client
+};
+
+/// One session's decisions: a state machine that takes messages from both sides and says what becomes of each. It knows no
+/// sockets and never waits, so every order of events can be tested.
+///
+/// What the client is owed stands in one queue, in the order asked: replies of PostgreSQL to be relayed, and such that are
+/// to be swallowed, because pgmemo itself asked. A message is answered from the cache only while nothing is owed.
+///
+/// The two promises that live here: what may commit is sent upstream only after `begin` of every word that it may touch, and the
+/// reply that tells of it goes on only after `end`; and a stamp is taken before the read that it vouches for is sent.
+///
+/// Threads: used by one. Lifetime: borrows from Services and the Database; when it dies with commits unanswered it hands
+/// them to Services::unresolved.
+class Exchange {
+public:
+    /// A client that has more requests under way than this waits until some are answered.
+    static constexpr std::size_t kMaxOwed = 1024;
+    /// Messages up to this size are read whole; larger ones pass through in pieces and may do anything.
+    static constexpr std::size_t kMaxHeld = query::Analyzer::kMaxParsedBytes + 64;
+
+    /// `blind_reason`: empty, or why this session cannot be followed from the start.
+    Exchange(Services&, Database&, observe::ThreadMetrics&, std::string user, std::string_view blind_reason);
+    ~Exchange();
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+
+    using Time = cache::Clock::time_point;
+
+    /// `now`: when the message was read.
+    Step on_client(const wire::Frame&, Time now);
+    Passage on_upstream(const wire::Frame&, Time now);
+
+    bool is_quiet() const noexcept { return owed_.empty(); }    ///< nothing is owed
+    bool is_idle() const noexcept;                              ///< quiet, and outside of any transaction
+    bool client_waits() const noexcept;                         ///< for something that runs upstream and is the client's own
+    bool said_fatal() const noexcept { return said_fatal_; }    ///< the upstream has said why it is going
+    bool is_broken() const noexcept { return broken_; }         ///< it cannot go on: end it with an error
+    bool has_started() const noexcept { return started_; }      ///< the first ReadyForQuery has come
+    const std::string& blind_reason() const noexcept { return blind_reason_; }
+
+    void set_backend(std::uint32_t pid) noexcept { backend_pid_ = pid; }
+
+    /// The status of a ReadyForQuery of our own.
+    wire::Status status() const noexcept { return begin_held_ ? wire::Status::in_transaction : status_; }
+
+private:
+    enum class Isolation : std::uint8_t { unknown, read_committed, other };
+
+    /// What a request may do, summed over what it may consist of.
+    struct Effects {
+        cache::Words words;            ///< that it may move when it commits; sorted, unique
+        bool changes_catalog = false;
+        bool changes_cluster = false;
+        bool changes_session = false;
+        /// Database::wanted() when the words were found; 0 without words. Moved since: the catalog that they were found with is
+        /// no longer the server's (a trigger may have come), so they may be too few.
+        std::uint64_t catalog = 0;
+        void add(const Effects&);
+    };
+
+    /// Something the client, or pgmemo itself, is owed; ended by a ReadyForQuery.
+    struct Owed {
+        enum class Kind : std::uint8_t { startup, query, group, own_begin, own_question };
+        Kind kind = Kind::query;
+        bool closed = true;           ///< a group: its Sync was sent
+        bool controls_transaction = false; ///< afterwards the transaction may be another
+        Isolation isolation = Isolation::unknown; ///< of the transaction, if it begins one
+        Effects effects;
+        std::vector<cache::Flight> flights;
+        std::uint64_t catalog = ~std::uint64_t{0}; ///< the oldest catalog that the flights' words were found with
+        bool commits_catalog = false; ///< the commit that the flight announces may change the catalog
+        bool commits_cluster = false;
+        cache::Fill fill;
+        bool measured = false;        ///< a miss, whose latency is to be recorded
+        bool error = false;
+        bool complete = false;        ///< CommandComplete has come
+        bool copy_in = false;         ///< the server waits for CopyDone or CopyFail
+        bool copy_ended = false;      ///< CopyDone or CopyFail was sent
+        std::size_t ops = 0;          ///< Parse and Close of statements not yet acknowledged
+        std::chrono::steady_clock::time_point since;
+    };
+
+    /// What the server has said of this session's settings.
+    struct Known {
+        query::SessionFacts facts;
+        std::shared_ptr<const cache::Identity> identity;
+        std::shared_ptr<const query::NameScope> scope;
+        std::uint64_t catalog_id = 0;
+        std::uint64_t settings_epoch = 0;
+    };
+
+    struct Underway { ///< the transaction that the session is in
+        Effects effects;
+        Isolation isolation = Isolation::unknown;
+    };
+
+    using StatementRef = std::shared_ptr<const query::Statement>;
+    using Reason = query::Reason;
+    using Fill = cache::Fill;
+
+    Step on_query(const wire::Frame&, Time now);
+    Step decide(const query::Statement&, std::string_view sql, Time now);
+    Step on_extended(const wire::Frame&, Time now);
+    void on_execute(std::string_view portal, Owed& group);
+    void on_sync(Time now);
+    Step relay_query(const query::Statement&, std::optional<Fill>, Time now);
+    Step hold_begin_back(const query::Statement&, std::string_view sql);
+    Step ask(Time now);
+    std::string release_begin(Time now); ///< the BEGIN held back, to be sent first
+    std::optional<Fill> begin_fill(const query::Statement&, std::string_view sql);
+
+    bool may_look_up() const noexcept { return why_no_lookup() == Reason::none; }
+    Reason why_no_lookup() const noexcept;
+    bool settings_are_known() const noexcept;
+    template <class AnyWords>
+    bool reads_own_writes(const AnyWords&) const noexcept;
+    bool group_is_open() const noexcept
+    {
+        return !owed_.empty() && owed_.back().kind == Owed::Kind::group && !owed_.back().closed;
+    }
+    bool only_plain_reads_owed() const noexcept;
+    bool session_may_change() const noexcept; ///< by what is owed
+    void forget_names_if_told(const query::Statement&, std::string_view sql);
+
+    StatementRef analyse(std::string_view sql);
+    Effects effects_of(const query::Statement&) const;
+    cache::Words read_words(const query::Statement&) const;
+    Isolation isolation_begun_by(const query::Statement&) const noexcept;
+    void take_part(Owed&, const query::Statement&, bool surely_in_transaction);
+    Owed& open_group(Time now);
+
+    void on_ready(wire::Status, Time now);
+    void settle_transaction(const Owed&, wire::Status);
+    void store(Owed&, Time now);
+    void on_parameter(std::string_view name, std::string_view value);
+    void on_copy_in();
+    void learn(const wire::Frame&);
+    void go_blind(std::string_view why);
+    void count_bypass(Reason) noexcept;
+
+    Services& services_;
+    Database& database_;
+    observe::ThreadMetrics& metrics_;
+    const std::string user_;
+    std::uint32_t backend_pid_ = 0;
+
+    std::deque<Owed> owed_;
+    wire::Status status_ = wire::Status::idle;
+    bool started_ = false;
+    bool said_fatal_ = false;
+    bool broken_ = false;
+    bool begin_held_ = false;
+    std::string begin_text_;
+    Underway transaction_;
+    Prepared prepared_;
+
+    std::shared_ptr<const Known> known_;  ///< null: to be asked
+    std::shared_ptr<const Known> answer_; ///< to a question under way
+    std::uint64_t asked_catalog_id_ = 0;
+    std::uint64_t asked_settings_epoch_ = 0;
+    std::uint64_t asked_in_vain_ = 0;     ///< catalog id under which the answer was of no use; not asked again before a change
+    std::string client_encoding_;
+    bool utf8_ = true;
+    bool ascii_safe_ = false;
+    bool conforming_strings_ = true;
+
+    std::uint64_t analysed_under_ = 0;    ///< Database::wanted() before the latest analysis
+    std::string key_body_;                ///< of the Query being decided
+    std::string held_back_;               ///< a CommandComplete that waits for `end`
+
+    std::string blind_reason_;
+    cache::Flight blind_flight_;          ///< while nobody knows what this session does, nothing in its database is served
+};
+
+} // namespace pgmemo::proxy

@@ -1,0 +1,84 @@
+#include "proxy/own_connection.hpp"
+
+#include <poll.h>
+
+#include <vector>
+
+namespace pgmemo::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kQueryLimit = 60s;
+
+} // namespace
+
+OwnConnection::OwnConnection(const UpstreamTarget& target, std::string_view database, const std::atomic<bool>& stop)
+    : stop_(stop), connection_(nullptr, &PQfinish)
+{
+    const auto options = target.own_connection(database);
+    std::vector<const char*> keywords;
+    std::vector<const char*> values;
+    for (const auto& [key, value] : options) {
+        keywords.push_back(key.c_str());
+        values.push_back(value.c_str());
+    }
+    keywords.push_back(nullptr);
+    values.push_back(nullptr);
+    connection_.reset(PQconnectStartParams(keywords.data(), values.data(), 0));
+    if (!connection_)
+        throw OwnConnectionError("out of memory");
+    if (PQstatus(connection_.get()) == CONNECTION_BAD)
+        fail();
+    const auto deadline = std::chrono::steady_clock::now() + target.connect_timeout();
+    for (auto state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(connection_.get())) {
+        if (state == PGRES_POLLING_FAILED)
+            fail();
+        wait(state == PGRES_POLLING_WRITING, deadline);
+    }
+}
+
+OwnConnection::Result OwnConnection::query(const std::string& sql)
+{
+    if (PQsendQuery(connection_.get(), sql.c_str()) == 0)
+        fail();
+    const auto deadline = std::chrono::steady_clock::now() + kQueryLimit;
+    Result last{nullptr, &PQclear};
+    for (;;) {
+        while (PQisBusy(connection_.get()) != 0) {
+            wait(false, deadline);
+            if (PQconsumeInput(connection_.get()) == 0)
+                fail();
+        }
+        Result result{PQgetResult(connection_.get()), &PQclear};
+        if (!result)
+            break;
+        const auto status = PQresultStatus(result.get());
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+            throw OwnConnectionError(PQresultErrorMessage(result.get()));
+        last = std::move(result);
+    }
+    return last;
+}
+
+void OwnConnection::wait(bool for_write, std::chrono::steady_clock::time_point deadline) const
+{
+    for (;;) {
+        if (stop_.load(std::memory_order_relaxed))
+            throw OwnConnectionError("pgmemo is stopping");
+        if (std::chrono::steady_clock::now() > deadline)
+            throw OwnConnectionError("no answer in time");
+        pollfd descriptor{PQsocket(connection_.get()), static_cast<short>(for_write ? POLLOUT : POLLIN), 0};
+        if (::poll(&descriptor, 1, 100) != 0)
+            return; // ready, or an error that libpq will find
+    }
+}
+
+void OwnConnection::fail() const
+{
+    std::string message = PQerrorMessage(connection_.get());
+    while (!message.empty() && message.back() == '\n')
+        message.pop_back();
+    throw OwnConnectionError(message);
+}
+
+} // namespace pgmemo::proxy

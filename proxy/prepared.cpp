@@ -1,0 +1,97 @@
+#include "proxy/prepared.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pgmemo::proxy {
+namespace {
+
+// A client that never closes what it names must not fill our memory: beyond this many names, new ones mean anything.
+constexpr std::size_t kMaxNames = 20000;
+
+} // namespace
+
+void Prepared::parse_sent(std::string_view name, PreparedText text)
+{
+    pending_.push_back({true, std::string{name}, std::move(text), false});
+}
+
+void Prepared::close_sent(std::string_view name)
+{
+    pending_.push_back({false, std::string{name}, nullptr, false});
+}
+
+bool Prepared::parse_completed()
+{
+    if (pending_.empty() || !pending_.front().is_parse)
+        return false;
+    auto done = std::move(pending_.front());
+    pending_.pop_front();
+    if (done.text && (statements_.size() < kMaxNames || statements_.contains(done.name)))
+        statements_.insert_or_assign(std::move(done.name), std::move(done.text));
+    else
+        statements_.erase(done.name);
+    return true;
+}
+
+bool Prepared::close_completed()
+{
+    // Also answers the Close of a portal, which is not listed: its effect does not matter before the transaction's end.
+    if (!pending_.empty() && !pending_.front().is_parse) {
+        statements_.erase(pending_.front().name);
+        pending_.pop_front();
+    }
+    return true;
+}
+
+void Prepared::group_sent()
+{
+    for (auto pending = pending_.rbegin(); pending != pending_.rend() && !pending->earlier_group; ++pending)
+        pending->earlier_group = true;
+}
+
+void Prepared::drop_pending(std::size_t count)
+{
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(std::min(count, pending_.size())));
+}
+
+void Prepared::bind_sent(std::string_view portal, std::string_view statement)
+{
+    if (portals_.size() < kMaxNames || portals_.contains(portal))
+        portals_.insert_or_assign(std::string{portal}, texts_of_statement(statement));
+}
+
+void Prepared::portal_closed(std::string_view portal)
+{
+    if (const auto found = portals_.find(portal); found != portals_.end())
+        portals_.erase(found);
+}
+
+void Prepared::forget_all()
+{
+    statements_.clear();
+    portals_.clear();
+}
+
+Prepared::Candidates Prepared::texts_of_portal(std::string_view portal) const
+{
+    const auto found = portals_.find(portal);
+    return found == portals_.end() ? Candidates{nullptr} : found->second;
+}
+
+Prepared::Candidates Prepared::texts_of_statement(std::string_view name) const
+{
+    Candidates candidates;
+    const auto found = statements_.find(name);
+    candidates.push_back(found == statements_.end() ? nullptr : found->second);
+    for (const auto& pending : pending_) {
+        if (!pending.is_parse || pending.name != name)
+            continue;
+        if (!pending.earlier_group)
+            candidates.clear();
+        candidates.push_back(pending.text);
+    }
+    return candidates;
+}
+
+} // namespace pgmemo::proxy

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace pgmemo::proxy {
+
+/// One SQL text that a prepared statement may stand for; nullptr in a list of candidates: anything at all.
+using PreparedText = std::shared_ptr<const std::string>;
+
+/// A session's prepared statements and portals, by the names that the client gave them.
+///
+/// A Parse takes effect when the server says so. Until then a name may mean what it meant before or what it is about to, so what
+/// is asked for comes as a list of candidates, and whoever wants the writes of an Execute takes them all. Within one
+/// Sync group the latest Parse decides: if it fails, everything behind it in the group is skipped. Names made by SQL
+/// (PREPARE, DECLARE) are not here and mean anything.
+class Prepared {
+public:
+    /// Parse was sent. `text` null: not known (too long to be held).
+    void parse_sent(std::string_view name, PreparedText text);
+    void close_sent(std::string_view name);
+    /// ParseComplete, CloseComplete. False: nothing of the kind was under way.
+    bool parse_completed();
+    bool close_completed();
+    /// Sync was sent: what is under way may fail without what follows being skipped.
+    void group_sent();
+    /// The server answered a group with an error, then ReadyForQuery: what was under way in it never happened.
+    void drop_pending(std::size_t count);
+    /// How many are under way in all.
+    std::size_t pending() const noexcept { return pending_.size(); }
+
+    /// Bind was sent: the portal stands for what the statement may stand for.
+    void bind_sent(std::string_view portal, std::string_view statement);
+    void portal_closed(std::string_view portal);
+    void transaction_ended() { portals_.clear(); } ///< portals end with it
+    void forget_all();                             ///< DISCARD ALL, DEALLOCATE: what is left may mean anything
+
+    using Candidates = std::vector<PreparedText>;
+    Candidates texts_of_portal(std::string_view portal) const;
+
+private:
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
+    };
+    template <class T>
+    using ByName = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+
+    struct Pending {
+        bool is_parse;
+        std::string name;
+        PreparedText text;
+        bool earlier_group = false;
+    };
+
+    Candidates texts_of_statement(std::string_view name) const;
+
+    ByName<PreparedText> statements_;
+    ByName<Candidates> portals_;
+    std::deque<Pending> pending_;
+};
+
+} // namespace pgmemo::proxy

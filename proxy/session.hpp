@@ -1,0 +1,82 @@
+#pragma once
+
+#include "observe/metrics.hpp"
+#include "proxy/async.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/services.hpp"
+#include "wire/startup.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pgmemo::proxy {
+
+/// One client connection and the upstream connection that is its own: moves bytes both ways and does what the Exchange says.
+///
+/// Two pumps run side by side, so both directions are always served; each has its own buffer, writes what it has before it
+/// reads more, and so holds back only the side that is too fast. Idle, a session holds no buffer.
+///
+/// Lifetime: lives in the frame of the coroutine that awaits run(). Threads: one, the worker's.
+class Session {
+public:
+    Session(Socket client, Services&, observe::ThreadMetrics&, std::uint64_t id);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    Task<void> run();
+
+    /// pgmemo is going: end it as soon as it is outside of a transaction, with 57P01.
+    void drain();
+    bool is_drained() const noexcept { return draining_; }
+
+private:
+    struct Refusal {
+        std::string_view sqlstate;
+        std::string message;
+        std::string hint{};
+    };
+
+    Task<std::optional<std::string>> read_startup();
+    Task<bool> read_exactly(char* to, std::size_t size);
+    Task<void> cancel(wire::CancelRequest);
+    Task<std::optional<Refusal>> dial();
+    Task<boost::system::error_code> connect_to(const UpstreamTarget::Host&);
+    Task<void> client_pump();
+    Task<void> upstream_pump();
+    Task<bool> digest(wire::FrameReader&);
+    Task<bool> until_quiet();
+    Task<bool> write_client(Gather&);
+    Task<void> refuse(Refusal);
+    Task<void> say_goodbye();
+    void note_waiting() noexcept;
+    void on_backend_key(const wire::Frame&, Gather&);
+
+    Services& services_;
+    observe::ThreadMetrics& metrics_;
+    const std::uint64_t id_;
+    Executor executor_;
+    Socket client_;
+    Socket upstream_;
+    std::size_t upstream_host_ = 0;
+    bool counted_upstream_ = false;
+    Database* database_ = nullptr;
+    std::optional<Exchange> exchange_;
+    std::shared_ptr<CancelRegistry::Slot> cancel_slot_;
+
+    Event quiet_;                ///< nothing is owed any more, or the upstream is gone
+    Event client_free_;          ///< the other pump has finished its write to the client
+    bool client_writing_ = false;
+    bool client_gone_ = false;   ///< nothing can be written to it
+    bool client_done_ = false;   ///< it has said goodbye, or closed its side
+    bool upstream_ended_ = false;
+    bool draining_ = false;
+    Gather to_client_;           ///< the client pump's: hits, own answers
+    Gather to_upstream_;
+};
+
+} // namespace pgmemo::proxy

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pgmemo::proxy {
+
+/// Where PostgreSQL is, as a libpq URI or connection string says it. Host, port and ssl* serve all traffic; user, password and
+/// dbname only pgmemo's own connections. What the string leaves out comes from libpq's own defaults: PG* variables,
+/// ~/.pgpass, service files.
+/// Source: PostgreSQL documentation, "Connection Strings", "Parameter Key Words".
+class UpstreamTarget {
+public:
+    struct Host {
+        std::string host; ///< a name or an address, or, where it begins with '/', the folder of a Unix socket
+        std::string port;
+        std::string text() const;
+        bool is_unix() const noexcept { return !host.empty() && host.front() == '/'; }
+    };
+
+    /// Throws std::invalid_argument with one sentence for the user: not a connection string, or one that asks for what this
+    /// version cannot do (TLS).
+    explicit UpstreamTarget(const std::string& uri);
+
+    const std::vector<Host>& hosts() const noexcept { return hosts_; } ///< to be tried in order
+    std::chrono::seconds connect_timeout() const noexcept { return connect_timeout_; }
+    std::string text() const; ///< the hosts, for logs; no user, no password
+
+    /// The keywords and values for one of pgmemo's own connections to a database.
+    std::vector<std::pair<std::string, std::string>> own_connection(std::string_view database) const;
+    std::string own_database() const; ///< the one that the string names
+
+private:
+    std::vector<std::pair<std::string, std::string>> options_;
+    std::vector<Host> hosts_;
+    std::chrono::seconds connect_timeout_{10};
+};
+
+} // namespace pgmemo::proxy
