@@ -1,0 +1,584 @@
+"""What the integration tests stand on: real PostgreSQL clusters, pgmemo in front of them, and clients.
+
+Nothing here is a mock. Processes listen on free ports, die with the test run (PR_SET_PDEATHSIG), and keep their logs,
+which a failing test shows. Waiting is always for a condition, with a deadline; never for a time.
+"""
+import atexit
+import contextlib
+import getpass
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psycopg2
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARY = Path(os.environ.get("PGMEMO_BINARY", ROOT / "build" / "pgmemo"))
+
+
+def _pg_bin():
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if not found:
+        raise RuntimeError("no PostgreSQL server under /usr/lib/postgresql")
+    return found[-1]
+
+
+PG_BIN = _pg_bin()
+IS_ROOT = os.geteuid() == 0
+
+
+def _sanitizer():
+    try:
+        content = BINARY.read_bytes()
+    except FileNotFoundError:
+        return ""
+    return "thread" if b"__tsan_init" in content else "address" if b"__asan_init" in content else ""
+
+
+SANITIZER = _sanitizer()
+SLOWNESS = {"": 1, "address": 3, "thread": 8}[SANITIZER]  # deadlines grow, loads shrink, by so much
+DEADLINE = 20 * (3 if SANITIZER else 1)
+
+
+class Timeout(AssertionError):
+    pass
+
+
+def eventually(condition, what, seconds=DEADLINE):
+    """The first true value of `condition()`; fails with `what` when there is none in time."""
+    end = time.monotonic() + seconds
+    pause = 0.002
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Timeout(f"not in {seconds:g} s: {what() if callable(what) else what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _owner_command(command, death_signal):
+    """`command` as somebody that PostgreSQL agrees to be, dying when we do."""
+    become = ["--reuid=postgres", "--regid=postgres", "--init-groups"] if IS_ROOT else []
+    return ["setpriv", *become, f"--pdeathsig={death_signal}", *map(str, command)]
+
+
+SERVER_USER = "postgres" if IS_ROOT else getpass.getuser()
+
+
+class Work:
+    """The directory of one test run; gone at its end."""
+
+    def __init__(self):
+        self.path = Path(tempfile.mkdtemp(prefix="pgmemo-it-"))
+        self.path.chmod(0o755)
+        self.count = 0
+        atexit.register(shutil.rmtree, self.path, ignore_errors=True)
+
+    def fresh(self, name):
+        self.count += 1
+        path = self.path / f"{name}-{self.count}"
+        path.mkdir()
+        path.chmod(0o755)
+        return path
+
+
+WORK = Work()
+
+
+def tail(path, lines=60):
+    try:
+        return "\n".join(Path(path).read_text(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+_template = None
+
+
+def _initdb():
+    global _template
+    if _template is None:
+        home = WORK.fresh("template")
+        if IS_ROOT:
+            shutil.chown(home, SERVER_USER, SERVER_USER)
+        subprocess.run(
+            _owner_command([PG_BIN / "initdb", "-D", home / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
+                            "--locale=C.UTF-8", "--no-sync", "--no-instructions"], "KILL"),
+            check=True, cwd=home, stdout=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"})
+        _template = home / "data"
+    return _template
+
+
+# Members of these groups log in by that method; all others are trusted.
+AUTH_GROUPS = {"by_scram": "scram-sha-256", "by_md5": "md5", "by_password": "password"}
+
+
+class Postgres:
+    """One cluster."""
+
+    def __init__(self, **settings):
+        self.home = WORK.fresh("postgres")
+        if IS_ROOT:
+            shutil.chown(self.home, SERVER_USER, SERVER_USER)
+        self.data = self.home / "data"
+        self.log = self.home / "log"
+        self.port = free_port()
+        subprocess.run(_owner_command(["cp", "-a", _initdb(), self.data], "KILL"), check=True, cwd=self.home)
+        self.settings = {"fsync": "off", "max_connections": 200, "max_prepared_transactions": 10,
+                         "wal_level": "logical", "max_wal_senders": 5, "log_min_messages": "warning",
+                         "TimeZone": "UTC", "log_timezone": "UTC", "autovacuum": "off", **settings}
+        hba = [f"host all +{group} 127.0.0.1/32 {method}" for group, method in AUTH_GROUPS.items()]
+        hba += ["local all all trust", "host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust"]
+        (self.data / "pg_hba.conf").write_text("\n".join(hba) + "\n")
+        self.process = None
+        self.start()
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            for group in AUTH_GROUPS:
+                cursor.execute(f"CREATE ROLE {group} NOLOGIN")
+
+    def start(self):
+        options = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                _owner_command([PG_BIN / "postgres", "-D", self.data, "-p", self.port, "-k", self.home,
+                                "-c", "listen_addresses=127.0.0.1", *options], "QUIT"),
+                cwd=self.home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        _running.add(self)
+        eventually(self._answers, lambda: f"PostgreSQL answers\n{tail(self.log)}", 60)
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL ended with {self.process.returncode}\n{tail(self.log)}")
+        try:
+            self.connect().close()
+            return True
+        except psycopg2.OperationalError:
+            return False
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: fast shutdown; SIGQUIT: immediate."""
+        if self.process is not None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+        _running.discard(self)
+
+    def uri(self, dbname="postgres", user="postgres", port=None):
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/{dbname}"
+
+    def connect(self, dbname="postgres", user="postgres", **more):
+        """A direct connection, around pgmemo."""
+        return _connect(self.port, dbname, user, **more)
+
+    def run(self, sql, dbname="postgres"):
+        """One statement (or several) by the superuser, directly; rows if there are any."""
+        with contextlib.closing(self.connect(dbname)) as connection:
+            return Session(connection).run(sql)
+
+
+def _connect(port, dbname, user, autocommit=True, **more):
+    connection = psycopg2.connect(host=more.pop("host", "127.0.0.1"), port=port, dbname=dbname, user=user,
+                                  connect_timeout=30, sslmode=more.pop("sslmode", "disable"),
+                                  gssencmode=more.pop("gssencmode", "disable"), **more)
+    connection.autocommit = autocommit
+    return connection
+
+
+class Session:
+    """A psycopg2 connection with a shorter mouth. psycopg2 speaks the simple protocol and sends the text as it is."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def run(self, sql):
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else None
+
+    def one(self, sql):
+        """The only value of the only row."""
+        rows = self.run(sql)
+        assert len(rows) == 1 and len(rows[0]) == 1, rows
+        return rows[0][0]
+
+    def fails(self, sql):
+        """The SQLSTATE that `sql` fails with."""
+        try:
+            self.run(sql)
+        except psycopg2.Error as error:
+            return error.pgcode
+        raise AssertionError(f"did not fail: {sql}")
+
+    def close(self):
+        self.connection.close()
+
+
+# --- pgmemo ----------------------------------------------------------------------------------------------------------
+
+
+class Metrics(dict):
+    """Prometheus' text format: {(name, ((label, value), …)): number}."""
+
+    LINE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$")
+    LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
+
+    def __init__(self, text):
+        super().__init__()
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                match = self.LINE.match(line)
+                assert match, f"not a sample: {line}"
+                self[match[1], tuple(sorted(self.LABEL.findall(match[2] or "")))] = float(match[3])
+
+    def sum(self, name, **labels):
+        wanted = set(labels.items())
+        return sum(value for (sample, has), value in self.items() if sample == name and wanted <= set(has))
+
+
+class Answer:
+    """Rows, and what pgmemo's counters say of where they came from."""
+
+    def __init__(self, rows, decision, reason):
+        self.rows = rows
+        self.decision = decision
+        self.reason = reason
+
+    @property
+    def is_hit(self):
+        return self.decision == "hit"
+
+    def __repr__(self):
+        return f"{self.decision}{'/' + self.reason if self.reason else ''} {self.rows}"
+
+
+class Pgmemo:
+    """One pgmemo process on free ports, in front of `upstream` (a URI, or a Postgres).
+
+    `config` is merged into the file that it is started with; `flags` are added to the command line.
+    """
+
+    def __init__(self, upstream, config=None, binary=None, wait="ready", env=None):
+        self.home = WORK.fresh("pgmemo")
+        self.log = self.home / "log"
+        self.file = self.home / "pgmemo.yaml"
+        self.upstream = upstream.uri() if isinstance(upstream, Postgres) else upstream
+        self.extra = config or {}
+        self.binary = binary or BINARY
+        self.env = env or {}
+        self.sessions = []
+        self.process = None
+        self._start(wait)
+
+    def _start(self, wait, tries=3):
+        self.port = free_port()
+        self.metrics_port = free_port()
+        self.write_config()
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig=KILL", str(self.binary), "--config", str(self.file)], cwd=self.home,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, **sanitizer_environment(), **self.env})
+        _running.add(self)
+        try:
+            if wait == "ready":
+                eventually(lambda: self.page("/readyz")[0] == 200, lambda: f"pgmemo is ready\n{tail(self.log)}")
+            elif wait == "listening":
+                eventually(self._listens, lambda: f"pgmemo listens\n{tail(self.log)}")
+        except _Ended:
+            _running.discard(self)
+            if self.process.returncode == 3 and tries > 1:  # somebody was faster at a port
+                return self._start(wait, tries - 1)
+            raise
+
+    def write_config(self, **changes):
+        self.extra = {**self.extra, **changes}
+        config = {"listen": f"127.0.0.1:{self.port}", "upstream": self.upstream, "threads": 2,
+                  "metrics": {"listen": f"127.0.0.1:{self.metrics_port}"}, **self.extra}
+        # JSON is YAML. A value of None leaves a key out.
+        self.file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}, indent=1))
+
+    def reload(self, **changes):
+        """Rewrites the configuration, sends SIGHUP and waits until the log has a new line about it."""
+        before = len(self.log_text())
+        self.write_config(**changes)
+        self.process.send_signal(signal.SIGHUP)
+        return eventually(lambda: self.log_text()[before:] if "\n" in self.log_text()[before:] else None,
+                          "the reload is logged")
+
+    def _check_alive(self):
+        if self.process.poll() is not None:
+            raise _Ended(f"pgmemo ended with {self.process.returncode}\n{tail(self.log)}")
+
+    def _listens(self):
+        self._check_alive()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")
+
+    # --- the endpoint
+
+    def page(self, path):
+        """(status, body) of a page of the metrics endpoint; status 0 while nobody answers."""
+        self._check_alive()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}{path}", timeout=30) as reply:
+                return reply.status, reply.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metrics(self):
+        status, body = self.page("/metrics")
+        assert status == 200, f"/metrics answers {status}"
+        return Metrics(body)
+
+    def queries(self, decision=None, reason=None):
+        labels = {name: value for name, value in (("decision", decision), ("reason", reason)) if value is not None}
+        return self.metrics().sum("pgmemo_queries_total", **labels)
+
+    # --- clients
+
+    def connect(self, dbname="postgres", user="postgres", **more):
+        connection = _connect(self.port, dbname, user, **more)
+        self.sessions.append(connection)
+        return connection
+
+    def session(self, dbname="postgres", user="postgres", **more):
+        return Session(self.connect(dbname, user, **more))
+
+    def wire(self, dbname="postgres", user="postgres", **more):
+        import wire
+        client = wire.Wire(self.port, dbname, user, **more)
+        self.sessions.append(client)
+        return client
+
+    # --- decisions
+
+    def watch(self, action):
+        """What `action()` gives, with the one decision that the counters show for it. Nobody else may be asking."""
+        before = self.metrics()
+        result = action()
+        moved = []
+
+        def changed():
+            after = self.metrics()
+            moved[:] = [(dict(labels), after[name, labels] - before.get((name, labels), 0))
+                        for name, labels in after
+                        if name == "pgmemo_queries_total" and after[name, labels] != before.get((name, labels), 0)]
+            return moved
+
+        eventually(changed, "the query is counted")
+        assert len(moved) == 1 and moved[0][1] == 1, f"expected one decision, the counters say {moved}"
+        labels = moved[0][0]
+        return Answer(result, labels["decision"], labels.get("reason", "") if labels["decision"] == "bypass" else "")
+
+    def ask(self, session, sql):
+        return self.watch(lambda: session.run(sql))
+
+    def warm(self, session, sql, seconds=DEADLINE):
+        """Repeats a SELECT until it hits; its rows. The catalog may still be on its way, or just have changed."""
+        answers = []
+
+        def hits():
+            answers.append(self.ask(session, sql))
+            return answers[-1].is_hit
+
+        eventually(hits, lambda: f"{sql!r} hits; the last answers: {answers[-3:]}", seconds)
+        return answers[-1].rows
+
+    # --- the process
+
+    def rss_bytes(self):
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=DEADLINE):
+        """The exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Timeout(f"pgmemo has not ended in {seconds} s\n{tail(self.log)}") from None
+
+    def close_sessions(self):
+        for session in self.sessions:
+            with contextlib.suppress(Exception):
+                session.close()
+        self.sessions.clear()
+
+    def stop(self):
+        """Ends it as an operator would, and holds it to a clean end."""
+        self.close_sessions()
+        _running.discard(self)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Timeout(f"pgmemo has not drained\n{tail(self.log)}") from None
+        self.check_report()
+        assert code == 0, f"pgmemo ended with {code}\n{tail(self.log)}"
+
+    def check_report(self):
+        text = self.log_text()
+        for mark in ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", "runtime error:", "ERROR: LeakSanitizer",
+                     "terminate called"):
+            assert mark not in text, text[max(0, text.index(mark) - 500):][:12000]
+
+    def kill(self):
+        _running.discard(self)
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class _Ended(RuntimeError):
+    pass
+
+
+def sanitizer_environment():
+    return {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":exitcode=86",
+            "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "") + ":exitcode=86",
+            "UBSAN_OPTIONS": os.environ.get("UBSAN_OPTIONS", "") + ":print_stacktrace=1"} if SANITIZER else {}
+
+
+def run_pgmemo(*words, seconds=DEADLINE, env=None):
+    """pgmemo with these words, until it ends: (exit code, everything it said)."""
+    done = subprocess.run(["setpriv", "--pdeathsig=KILL", str(BINARY), *map(str, words)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, text=True,
+                          errors="replace", env={**os.environ, **sanitizer_environment(), **(env or {})})
+    return done.returncode, done.stdout
+
+
+# What runs now: killed when a test takes too long, so that no blocked client outlasts it.
+_running = set()
+
+
+def running():
+    return [thing for thing in _running if isinstance(thing, Pgmemo)]
+
+
+def stop_everything():
+    for thing in list(_running):
+        with contextlib.suppress(Exception):
+            thing.kill() if isinstance(thing, Pgmemo) else thing.stop(signal.SIGQUIT)
+
+
+atexit.register(stop_everything)
+
+
+# --- a cable that can be cut -----------------------------------------------------------------------------------------
+
+
+class Relay:
+    """Carries bytes between pgmemo and a real PostgreSQL, and cuts a connection when told to.
+
+    `cut_on(trigger)`: once a connection has carried `trigger` from the client's side, the bytes are still delivered, the
+    answer is not: both ends are closed. `after` must have been carried by the same connection before.
+    """
+
+    def __init__(self, port):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.trigger = None
+        self.after = b""
+        self.cut = threading.Event()
+        self.pairs = []
+        self.closed = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut_on(self, trigger, after=b""):
+        self.after = after
+        self.cut.clear()
+        self.trigger = trigger
+
+    def cut_all(self):
+        for pair in list(self.pairs):
+            self._close(pair)
+
+    def close(self):
+        self.closed = True
+        self.listener.close()
+        self.cut_all()
+
+    def _accept(self):
+        while not self.closed:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            pair = (client, server)
+            for end in pair:
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.pairs.append(pair)
+            threading.Thread(target=self._carry, args=(pair, client, server, True), daemon=True).start()
+            threading.Thread(target=self._carry, args=(pair, server, client, False), daemon=True).start()
+
+    @staticmethod
+    def _close(pair):
+        for end in pair:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _carry(self, pair, source, sink, asks):
+        seen = b""
+        try:
+            while data := source.recv(65536):
+                fatal = False
+                if asks and self.trigger:
+                    seen = (seen + data)[-200_000:]
+                    fatal = self.trigger in data and self.after in seen
+                if fatal:
+                    self.trigger = None
+                    # Nothing that the server says from here on comes back; what the client asked for arrives.
+                    with contextlib.suppress(OSError):
+                        pair[0].shutdown(socket.SHUT_WR)
+                    sink.sendall(data)
+                    self._close(pair)
+                    self.cut.set()
+                    return
+                sink.sendall(data)
+        except OSError:
+            pass
+        if source is pair[0]:
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_WR)
+        else:
+            self._close(pair)
