@@ -27,14 +27,18 @@ private:
     std::atomic<std::uint64_t> value_{0};
 };
 
-/// Latencies in log-linear buckets (four to an octave, from 1 µs to about 70 s). One writer, any readers.
+/// Latencies in log-linear buckets (four to an octave, from 1 µs to 67 s). One writer, any readers.
+///
+/// Bucket 0 holds all up to 1 µs, the last one all above 67.1 s; a bucket includes its upper bound, as Prometheus' `le` does.
 class Latency {
 public:
-    static constexpr std::size_t kBuckets = 108;
+    static constexpr std::size_t kOctaves = 26;
+    static constexpr std::size_t kBuckets = 1 + 4 * kOctaves + 1;
+    static std::size_t bucket_of(std::chrono::nanoseconds) noexcept;
     void record(std::chrono::nanoseconds) noexcept;
     std::array<std::uint64_t, kBuckets> read() const noexcept;
     double sum_seconds() const noexcept;
-    static double upper_bound_seconds(std::size_t bucket) noexcept;
+    static double upper_bound_seconds(std::size_t bucket) noexcept; ///< infinity for the last one
 
 private:
     std::array<Count, kBuckets> buckets_;
