@@ -1,0 +1,98 @@
+/* What a text says, as plain facts: no catalog, no session, no PostgreSQL headers in sight.
+ *
+ * The walk visits every node that it was taught; any other yields PGM_MARK_UNKNOWN, which allows nothing. Names of
+ * common table expressions are resolved here, because they depend on nothing but the text.
+ *
+ * Threads:  safe; each thread that calls keeps an arena (and uses up a pthread key: call from long-lived threads only).
+ * Lifetime: a fact's strings die with the call of `emit`.
+ */
+#ifndef PGMEMO_QUERY_PARSE_TREE_H
+#define PGMEMO_QUERY_PARSE_TREE_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pgm_kind {
+    PGM_STATEMENT,      /* one begins; code: pgm_statement */
+    PGM_RELATION,       /* schema, name; code: pgm_use bits, 0 for a read */
+    PGM_FUNCTION,       /* schema, name; count: arguments; code: 1 when VARIADIC; text: first argument, if a string */
+    PGM_OPERATOR,       /* schema, name */
+    PGM_TYPE,           /* schema, name: a value is made one of this type */
+    PGM_FIELD,          /* name: `a.name`, which may be a function applied to a row */
+    PGM_MEMBER,         /* name: `(expression).name`, which may be a function applied to any value */
+    PGM_STRING,         /* text: a string constant */
+    PGM_TIME_OF_COLUMN, /* name: a column is cast to a date or time type */
+    PGM_OUTPUT_NAME,    /* name: an output column that the text itself makes */
+    PGM_MARK            /* code: pgm_mark */
+} pgm_kind;
+
+typedef enum pgm_use { PGM_INSERT = 1, PGM_UPDATE = 2, PGM_DELETE = 4, PGM_TRUNCATE = 8 } pgm_use;
+
+typedef enum pgm_statement {
+    PGM_SELECT,
+    PGM_WRITE,             /* INSERT, UPDATE, DELETE, MERGE, COPY FROM, TRUNCATE */
+    PGM_INTO,              /* SELECT INTO, CREATE TABLE AS: a write by name, DDL by effect */
+    PGM_INTO_TEMPORARY,
+    PGM_DDL,
+    PGM_DDL_TEMPORARY,     /* makes something that is this session's alone */
+    PGM_DDL_CLUSTER,       /* reaches beyond its database */
+    PGM_BEGIN,
+    PGM_BEGIN_OTHER,
+    PGM_START,
+    PGM_START_OTHER,
+    PGM_COMMIT,
+    PGM_COMMIT_CHAIN,
+    PGM_ROLLBACK,
+    PGM_ROLLBACK_CHAIN,
+    PGM_INSIDE,            /* SAVEPOINT, RELEASE, ROLLBACK TO */
+    PGM_PREPARE_TRANSACTION,
+    PGM_COMMIT_PREPARED,
+    PGM_ROLLBACK_PREPARED,
+    PGM_SET,               /* changes the session */
+    PGM_SET_TRANSACTION,
+    PGM_SESSION,           /* a session command that changes no setting */
+    PGM_UTILITY,           /* changes nothing by itself; a statement within it may */
+    PGM_FETCH,
+    PGM_EXECUTE,           /* of a prepared SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES */
+    PGM_CALL,
+    PGM_DO,                /* its block follows as PGM_STRING */
+    PGM_REINDEX,
+    PGM_OTHER              /* not taught: may be anything */
+} pgm_statement;
+
+typedef enum pgm_mark {
+    PGM_MARK_ROW_LOCK,
+    PGM_MARK_TABLESAMPLE,
+    PGM_MARK_CLOCK,        /* CURRENT_DATE and its kin, or text cast to a date or time type */
+    PGM_MARK_IDENTITY,     /* CURRENT_USER and its kin */
+    PGM_MARK_PARAMETER,
+    PGM_MARK_UNSUPPORTED,  /* understood well enough to know that it writes nothing, not to be cached */
+    PGM_MARK_DDL,          /* nested SELECT INTO or CREATE TABLE AS */
+    PGM_MARK_DDL_TEMPORARY,
+    PGM_MARK_EXECUTE,      /* nested EXECUTE */
+    PGM_MARK_CASCADE,      /* TRUNCATE … CASCADE */
+    PGM_MARK_UNKNOWN       /* a node that the walk was not taught */
+} pgm_mark;
+
+typedef struct pgm_fact {
+    pgm_kind kind;
+    int code;
+    int count;
+    bool planned_only; /* inside EXPLAIN without ANALYZE: never executed */
+    const char *schema; /* NULL: not qualified */
+    const char *name;
+    const char *text;
+} pgm_fact;
+
+typedef enum pgm_outcome { PGM_PARSED, PGM_NOT_PARSED, PGM_TOO_DEEP } pgm_outcome;
+
+/* `emit` must not throw and must not jump. After PGM_TOO_DEEP the facts are incomplete. */
+pgm_outcome pgm_read(const char *sql, void (*emit)(void *context, const pgm_fact *), void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
