@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgmemo::cache {
 
@@ -18,6 +19,7 @@ namespace pgmemo::cache {
 struct CacheStats {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0;         ///< of entries, everything that they cost included, those still being read included
+    std::uint64_t overhead_bytes = 0; ///< of the tables, the ghost queue and the identities; with the other two within the limit
     std::uint64_t fill_bytes = 0;    ///< of fills in progress
     std::uint64_t limit_bytes = 0;
     std::uint64_t evictions = 0;     ///< to make room
@@ -42,19 +44,31 @@ public:
     /// closed then and its bytes are freed at once.
     bool append(std::string_view bytes);
     void close() noexcept;
-    std::size_t size() const noexcept { return reply_.size(); }
+    std::size_t size() const noexcept { return size_; }
     const Stamp& stamp() const noexcept { return stamp_; }
 
 private:
     friend class Cache;
+
+    /// Pieces, rather than one string that grows: nothing is copied on the way and no moment needs room for both.
+    struct Piece {
+        std::unique_ptr<char[]> bytes;
+        std::size_t capacity = 0;
+        std::size_t size = 0;
+    };
+
+    bool add_piece(std::size_t at_least);
+
     Cache* cache_ = nullptr;
     std::shared_ptr<const Identity> identity_;
     std::string body_;
     Stamp stamp_;
-    std::string reply_;
-    std::size_t reserved_ = 0;
+    std::vector<Piece> pieces_;
+    std::size_t size_ = 0;
+    std::size_t reserved_ = 0; ///< of the bound on fills
     std::size_t max_bytes_ = 0;
     std::optional<std::chrono::milliseconds> ttl_;
+    Clock::time_point began_;
 };
 
 enum class Stored : std::uint8_t { yes, moved, no_room };
@@ -66,6 +80,9 @@ enum class Stored : std::uint8_t { yes, moved, no_room };
 ///
 /// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, fills in progress. An entry
 /// evicted while a client still reads it counts until it is gone.
+///
+/// Lifetime: an EntryRef may outlive the cache and frees itself, but is_current() on it needs the cache's versions. Fills
+/// must not outlive it.
 class Cache {
 public:
     struct Options {
@@ -88,7 +105,8 @@ public:
     /// Opens a fill. `stamp` was read before the request went upstream. Closed from the start when the stamp is not quiet.
     Fill begin_fill(const Key&, Stamp stamp, std::size_t max_bytes, std::optional<std::chrono::milliseconds> ttl);
 
-    /// Stores what the fill has gathered, if its stamp is still current.
+    /// Stores what the fill has gathered, if its stamp is still current. The TTL counts from begin_fill: what was read may
+    /// have been changed behind our back since then. A fill that is closed is `no_room`.
     Stored finish_fill(Fill&&, Clock::time_point now);
 
     /// Walks a part of the table and drops what is expired or dead. Called every few milliseconds by one thread; cheap

@@ -11,21 +11,22 @@ namespace pgmemo::cache {
 
 using Oid = std::uint32_t;
 
-/// A version word: the version in the high 48 bits, the number of commits in flight in the low 16.
+/// A version word: the version in the high 40 bits, the number of commits in flight in the low 24.
 ///
 /// An entry is valid while every word of its stamp equals the present word, so one comparison says both that nothing
 /// committed since and that nothing may be committing now. Threads: every operation is one atomic instruction.
-/// Flights: at most 65,535 at a time; `Versions` holds sessions to fewer (kMaxFlights).
+/// Flights: at most 16,777,215 at a time; a session has at most 1,024 requests outstanding (proxy/exchange.hpp).
 class Word {
 public:
     static constexpr std::uint64_t kFlight = 1;
-    static constexpr std::uint64_t kVersion = 1u << 16;
+    static constexpr std::uint64_t kVersion = std::uint64_t{1} << 24;
     static constexpr std::uint64_t kFlightMask = kVersion - 1;
 
     void begin() noexcept;                     ///< one version more, one flight more
     void end() noexcept;                       ///< one flight less
     void move() noexcept;                      ///< one version more: a change already made, seen from outside
     std::uint64_t load() const noexcept;
+    static std::uint64_t moves() noexcept;     ///< how many begins and moves there were in this process: has anything changed?
     static bool in_flight(std::uint64_t word) noexcept { return (word & kFlightMask) != 0; }
 
 private:

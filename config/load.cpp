@@ -23,7 +23,7 @@ constexpr std::size_t kMaxFileBytes = 1u << 20;
 constexpr int kMaxDepth = 32;                   // the format itself needs five
 constexpr std::size_t kLeastMemory = 1u << 20;
 constexpr std::size_t kEntriesAtLeast = 8;      // so many of the largest entries must fit into the memory
-constexpr unsigned kMostUpstream = 30'000;      // well below the flights a version word can count (65,535)
+constexpr unsigned kMostUpstream = 10'000;      // of 1,024 requests each: below the 16,777,215 flights of a version word
 constexpr unsigned kMostThreads = 256;
 
 /// Looks at the shape alone, before any tree is built: yaml-cpp builds and frees trees by recursion.

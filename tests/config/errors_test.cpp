@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Threads", "threads: 0", {"1:10: threads: \"0\" is not a whole number from 1 to 256"}},
         Case{"ThreadsWord", "threads: many", {"1:10: threads: \"many\" is not a whole number"}},
         Case{"MaxUpstream", "pool: { max_upstream: 100000 }",
-             {"1:23: pool.max_upstream: \"100000\" is not a whole number from 1 to 30000"}},
+             {"1:23: pool.max_upstream: \"100000\" is not a whole number from 1 to 10000"}},
         Case{"Mode", "pool: { mode: transparant }",
              {"1:15: pool.mode: \"transparant\" is not one of transparent, session, transaction; did you mean "
               "\"transparent\"?"}},
