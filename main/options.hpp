@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace pgmemo {
 
@@ -19,13 +18,10 @@ struct Options {
     Exit exit = Exit::done; ///< with `nothing`: help was shown, or the usage was bad
 
     std::string config_file;
-    std::string upstream;
-    std::vector<std::string> listen;
-    std::string metrics;
-    std::string log_level;
-    int threads = -1;
+    config::Overrides flags;
+    int threads = 0; ///< 0: not given
 
-    /// The file, with the flags over it. Problems name the flag where it was a flag.
+    /// The file, with the flags over it.
     config::Loaded load() const;
 };
 
