@@ -14,7 +14,7 @@ namespace {
 using Row = std::span<const std::optional<std::string_view>>;
 
 /// The columns that each of `catalog_queries()` yields.
-constexpr std::array<std::size_t, 6> kColumnCounts{7, 6, 8, 6, 12, 4};
+constexpr std::array<std::size_t, 6> kColumnCounts{8, 6, 8, 6, 12, 4};
 
 /// Reads fields in order; after the first that is not as expected it yields zeros and says so.
 class Fields {
@@ -115,6 +115,7 @@ void CatalogBuilder::State::read(std::size_t query, Row row)
         impl->views_run_user_code = fields.flag();
         impl->casts_run_user_code = fields.flag();
         impl->has_event_triggers = fields.flag();
+        impl->domains_run_user_code = fields.flag();
         has_summary = true;
         break;
     case 1: {

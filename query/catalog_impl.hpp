@@ -79,6 +79,7 @@ struct Catalog::Impl {
     bool views_run_user_code = false;   ///< a view, rule or policy depends on a VOLATILE user function or runs SQL
     bool casts_run_user_code = false;
     bool has_event_triggers = false;
+    bool domains_run_user_code = false;
 
     ByName<Relation> relations;
     ByName<Function> functions;

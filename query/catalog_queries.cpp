@@ -49,7 +49,12 @@ SELECT
               OR (refclassid = 'pg_proc'::regclass AND refobjid IN (SELECT oid FROM pg_proc WHERE oid >= 16384 AND prokind = 'a'))))
     OR EXISTS (SELECT FROM pg_rewrite r, runs_sql s WHERE r.oid >= 16384 AND r.ev_action::text ~ (':funcid (' || s.oids || ') ')),
   EXISTS (SELECT FROM pg_cast WHERE castfunc IN (SELECT oid FROM anything_function)),
-  EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')
+  EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D'),
+  EXISTS (SELECT FROM pg_depend d JOIN pg_constraint c ON c.oid = d.objid
+          WHERE d.classid = 'pg_constraint'::regclass AND c.contypid <> 0
+            AND ((d.refclassid = 'pg_proc'::regclass AND d.refobjid IN (SELECT oid FROM anything_function))
+              OR (d.refclassid = 'pg_operator'::regclass AND d.refobjid IN
+                    (SELECT o.oid FROM pg_operator o WHERE o.oprcode IN (SELECT oid FROM anything_function)))))
 )sql";
 
 const std::string kTypes = R"sql(
@@ -161,7 +166,7 @@ const std::string kFingerprint = [] {
              of_class("pg_trigger", "tgrelid", "x.oid"),
              lasting("pg_constraint", "connamespace"),
              of_class("pg_inherits", "inhrelid", "x.inhrelid"),
-             of_class("pg_rewrite", "ev_class", "x.oid"),
+             all("pg_rewrite"), // of temporary views too: the summary asks what they call
              of_class("pg_policy", "polrelid", "x.oid"),
              of_class("pg_attrdef", "adrelid", "x.oid"),
              std::string{"coalesce((SELECT count(*) || '/' || "} + row +

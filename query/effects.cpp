@@ -259,8 +259,12 @@ private:
         if (catalog_ == nullptr)
             return;
         const auto types = lookup_->types(name);
-        if (types.may_be_temporary || types.may_be_user || types.found == nullptr)
-            user_code_if_any();
+        if (!types.may_be_temporary && !types.may_be_user && types.found != nullptr)
+            return;
+        if (catalog_->domains_run_user_code)
+            user_code();
+        else
+            quiet_user_code();
     }
 
     void add_read(const RelationFact& fact)
@@ -268,17 +272,25 @@ private:
         if (catalog_ == nullptr)
             return;
         const auto relations = lookup_->relations(fact.name);
-        if (relations.found.empty() || (relations.may_be_temporary && relations.is_certain))
-            user_code_if_any(); // perhaps a view, of this session's own or made meanwhile
+        if (relations.may_be_temporary && relations.is_certain)
+            view();
+        else if (relations.found.empty())
+            user_code_if_any(); // perhaps a view, made meanwhile
         for (const auto* relation : relations.found) {
             const bool is_plain = relation->kind != 'v' && !relation->has_row_security && !relation->has_rules;
             if (is_plain || relation->schema == "pg_catalog" || relation->schema == "information_schema")
                 continue;
-            if (catalog_->views_run_user_code)
-                user_code();
-            else
-                quiet_user_code();
+            view();
         }
+    }
+
+    /// A view, rule or policy is applied, or may be. Temporary views are among those that the catalog knows of.
+    void view()
+    {
+        if (catalog_->views_run_user_code)
+            user_code();
+        else
+            quiet_user_code();
     }
 
     void add_write(const RelationFact& fact)

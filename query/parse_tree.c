@@ -230,6 +230,8 @@ static void walk_column(reading *r, const ColumnRef *column)
             for (size_t k = 0; k < sizeof system_columns / sizeof *system_columns; ++k)
                 if (strcmp(strVal(field), system_columns[k]) == 0)
                     mark(r, PGM_MARK_UNSUPPORTED);
+            if (length == 1 && strcmp(strVal(field), "system_user") == 0)
+                mark(r, PGM_MARK_IDENTITY); /* a keyword since PostgreSQL 16 */
             if (i > 0)
                 emit(r, (pgm_fact){.kind = PGM_FIELD, .name = strVal(field)});
         } else if (!IsA(field, A_Star)) {
@@ -247,7 +249,9 @@ static void walk_indirection(reading *r, const List *indirection)
         else if (IsA(step, A_Indices)) {
             walk(r, ((const A_Indices *)step)->lidx);
             walk(r, ((const A_Indices *)step)->uidx);
-        } else if (!IsA(step, A_Star))
+        } else if (IsA(step, A_Star))
+            emit_output_name(r, "*");
+        else
             mark(r, PGM_MARK_UNKNOWN);
     }
 }
@@ -395,6 +399,7 @@ static void walk_range_function(reading *r, const RangeFunction *range)
     }
     walk_column_definitions(r, range->coldeflist);
     emit_alias(r, range->alias);
+    emit_output_name(r, "*"); /* a function names columns of its own: jsonb_each_text has `key` and `value` */
 }
 
 static void walk_join(reading *r, const JoinExpr *join)
@@ -939,8 +944,8 @@ static void walk_statement(reading *r, const Node *stmt)
     case T_CreateSeqStmt:
         begin(r, is_temporary(((const CreateSeqStmt *)stmt)->sequence) ? PGM_DDL_TEMPORARY : PGM_DDL);
         return;
-    case T_ViewStmt:
-        begin(r, is_temporary(((const ViewStmt *)stmt)->view) ? PGM_DDL_TEMPORARY : PGM_DDL);
+    case T_ViewStmt: /* a temporary one too: whether views call user functions is asked of the catalog */
+        begin(r, PGM_DDL);
         return;
     case T_TransactionStmt:
         begin(r, transaction_kind((const TransactionStmt *)stmt));

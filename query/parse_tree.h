@@ -25,7 +25,7 @@ typedef enum pgm_kind {
     PGM_MEMBER,         /* name: `(expression).name`, which may be a function applied to any value */
     PGM_STRING,         /* text: a string constant */
     PGM_TIME_OF_COLUMN, /* name: a column is cast to a date or time type */
-    PGM_OUTPUT_NAME,    /* name: an output column that the text itself makes */
+    PGM_OUTPUT_NAME,    /* name: an output column that the text itself makes; `*`: it makes some unnamed */
     PGM_MARK            /* code: pgm_mark */
 } pgm_kind;
 

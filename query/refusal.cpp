@@ -163,8 +163,9 @@ Reason of_relation(const Name& name, const Lookup& lookup)
 /// column has it as a date or time, and the text makes none of that name itself.
 bool is_time_column(const std::string& column, const StatementFacts& facts, const Lookup& lookup)
 {
-    if (std::find(facts.output_names.begin(), facts.output_names.end(), column) != facts.output_names.end())
-        return false;
+    for (const auto& made : facts.output_names)
+        if (made == column || made == "*")
+            return false;
     bool is_found = false;
     for (const auto& fact : facts.relations)
         for (const auto* relation : lookup.relations(fact.name).found)
