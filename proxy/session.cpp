@@ -13,6 +13,8 @@
 #include <utility>
 #include <variant>
 
+// g++ 12.2: `if (a && !co_await f())` and a loop whose only statement is a co_await resumed a frame at no valid point (SIGILL). Here every
+// co_await is a statement of its own, in braces.
 namespace pgmemo::proxy {
 namespace {
 
@@ -311,8 +313,11 @@ Task<bool> Session::digest(wire::FrameReader& reader)
         }
     }
     // The answers given here come before whatever the upstream answers to what is sent now.
-    if (!to_client_.empty() && !co_await write_client(to_client_))
-        co_return false;
+    if (!to_client_.empty()) {
+        const bool written = co_await write_client(to_client_);
+        if (!written)
+            co_return false;
+    }
     if (hits > 0) {
         const auto took = cache::Clock::now() - read_at;
         for (std::size_t i = 0; i < hits; ++i)
@@ -324,20 +329,27 @@ Task<bool> Session::digest(wire::FrameReader& reader)
     metrics_.upstream_bytes_out.add(to_upstream_.size());
     if (!write_some(upstream_, to_upstream_))
         co_return false;
-    co_return to_upstream_.empty() || co_await write_all(upstream_, to_upstream_);
+    if (to_upstream_.empty())
+        co_return true;
+    co_return co_await write_all(upstream_, to_upstream_);
 }
 
 /// Sends what there is to send, and waits until every reply owed has come. False: they never will.
 Task<bool> Session::until_quiet()
 {
-    if (!to_client_.empty() && !co_await write_client(to_client_))
-        co_return false;
+    if (!to_client_.empty()) {
+        const bool written = co_await write_client(to_client_);
+        if (!written)
+            co_return false;
+    }
     note_waiting();
     metrics_.upstream_bytes_out.add(to_upstream_.size());
-    if (!co_await write_all(upstream_, to_upstream_))
+    const bool sent = co_await write_all(upstream_, to_upstream_);
+    if (!sent)
         co_return false;
-    while (!exchange_->is_quiet() && !upstream_ended_)
+    while (!exchange_->is_quiet() && !upstream_ended_) {
         co_await quiet_.wait();
+    }
     co_return !upstream_ended_;
 }
 
@@ -381,8 +393,9 @@ Task<void> Session::upstream_pump()
         note_waiting();
         if (exchange_->is_quiet())
             quiet_.notify();
-        if (!gather.empty() && !co_await write_client(gather))
-            gather.clear(); // the client is gone; what the server still does is watched to its end
+        if (!gather.empty()) {
+            co_await write_client(gather); // false: the client is gone; what the server still does is watched to its end
+        }
         if (exchange_->is_broken())
             break;
         if (draining_ && exchange_->is_idle())
