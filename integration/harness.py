@@ -6,8 +6,10 @@ which a failing test shows. Waiting is always for a condition, with a deadline; 
 import atexit
 import contextlib
 import getpass
+import itertools
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -68,10 +70,19 @@ def eventually(condition, what, seconds=DEADLINE):
         pause = min(pause * 1.5, 0.1)
 
 
+_ports = itertools.count(random.randrange(10_000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
+    while True:
+        port = 20_000 + next(_ports) % 12_000
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def _owner_command(command, death_signal):
@@ -146,7 +157,7 @@ class Postgres:
         subprocess.run(_owner_command(["cp", "-a", _initdb(), self.data], "KILL"), check=True, cwd=self.home)
         self.settings = {"fsync": "off", "max_connections": 200, "max_prepared_transactions": 10,
                          "wal_level": "logical", "max_wal_senders": 5, "log_min_messages": "warning",
-                         "TimeZone": "UTC", "log_timezone": "UTC", "autovacuum": "off", **settings}
+                         "TimeZone": "UTC", "log_timezone": "UTC", "autovacuum": "off", "log_checkpoints": "off", **settings}
         hba = [f"host all +{group} 127.0.0.1/32 {method}" for group, method in AUTH_GROUPS.items()]
         hba += ["local all all trust", "host all all 127.0.0.1/32 trust", "host replication all 127.0.0.1/32 trust"]
         (self.data / "pg_hba.conf").write_text("\n".join(hba) + "\n")
@@ -562,9 +573,9 @@ class Relay:
         try:
             while data := source.recv(65536):
                 fatal = False
-                if asks and self.trigger:
-                    seen = (seen + data)[-200_000:]
-                    fatal = self.trigger in data and self.after in seen
+                if asks:
+                    seen = (seen + data)[-65536:]
+                    fatal = bool(self.trigger) and self.trigger in data and self.after in seen
                 if fatal:
                     self.trigger = None
                     # Nothing that the server says from here on comes back; what the client asked for arrives.

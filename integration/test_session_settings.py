@@ -2,6 +2,8 @@
 import psycopg2
 import pytest
 
+import wire
+
 WHEN = "SELECT at FROM moments"
 
 
@@ -94,9 +96,12 @@ class TestASettingThatChangesTheText:
         sql = f"SELECT {column} FROM moments"
         pgmemo.warm(client, sql)
         direct.run(f"SET {setting} = {value}")
-        with_options = pgmemo.session(database, options=f"-c {setting}={plain}")
+        # psycopg2 would set DateStyle by itself.
+        with_options = pgmemo.wire(database, parameters={"options": f"-c {setting}={plain}"})
+        with_parameter = pgmemo.wire(database, parameters={setting: plain})
         for _ in range(3):
-            assert texts(with_options, sql) == texts(direct, sql)
+            assert with_options.one(sql) == texts(direct, sql)
+            assert with_parameter.one(sql) == texts(direct, sql)
         assert texts(other, sql) != texts(direct, sql)
 
 
@@ -244,7 +249,6 @@ def test_several_settings_in_one_text_are_noticed(pgmemo, client, moments):
 
 
 def test_a_setting_of_the_extended_protocol_is_noticed(pgmemo, database, client, moments):
-    import wire
     session = pgmemo.wire(database)
     pgmemo.warm(session, WHEN)
     session.ask(wire.extended("SET TimeZone = 'Asia/Tokyo'"))
@@ -274,7 +278,6 @@ def test_a_text_in_sjis_is_never_misread(pgmemo, database, client, direct):
     # The second byte of "ソ" in Shift JIS is a backslash: a parser that reads bytes sees another string.
     direct.run("INSERT INTO items VALUES (60, 'ソ', 60)")
     session = pgmemo.wire(database, parameters={"client_encoding": "SJIS"})
-    import wire
     question = wire.query("SELECT price FROM items WHERE name = 'ソ'".encode("shift_jis"))
     for _ in range(3):
         rows = [got.columns() for got in session.ask(question) if got.kind == "D"]
