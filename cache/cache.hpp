@@ -81,6 +81,9 @@ enum class Stored : std::uint8_t { yes, moved, no_room };
 /// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, fills in progress. An entry
 /// evicted while a client still reads it counts until it is gone.
 ///
+/// Have it made before the threads that store: its constructor has malloc keep one heap for all of them, without which holes in
+/// the heaps would break the bound.
+///
 /// Lifetime: an EntryRef may outlive the cache and frees itself, but is_current() on it needs the cache's versions. Fills
 /// must not outlive it.
 class Cache {

@@ -10,7 +10,7 @@ namespace pgmemo::cache {
 namespace {
 
 constexpr std::size_t kLeastPiece = 512;
-constexpr std::size_t kLargestPiece = 32u << 10; // a size that malloc's heap has holes for
+constexpr std::size_t kLargestPiece = 16u << 10; // a size that malloc's heap has holes for
 constexpr std::size_t kPieceOverhead = 32; // malloc's, and the piece's place in the list
 
 } // namespace

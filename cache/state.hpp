@@ -16,7 +16,7 @@ struct Shares {
 
     std::size_t fills;
     std::size_t identities;
-    std::size_t entries; ///< with tables and ghost queues
+    std::size_t entries; ///< with tables and ghost queues; the rest of the memory is left to malloc's holes
 };
 
 /// The bytes that fills in progress may take together. Threads: safe.

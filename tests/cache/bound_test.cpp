@@ -25,9 +25,11 @@ using namespace testing_support;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr bool kMallocIsOurs = false; // a sanitizer's has other sizes
 constexpr int kFills = 30'000;
+constexpr std::size_t kFillBytes = 200u << 20;
 #else
 constexpr bool kMallocIsOurs = true;
 constexpr int kFills = 300'000;
+constexpr std::size_t kFillBytes = std::size_t{1} << 30;
 #endif
 
 constexpr std::size_t kMemory = 32u << 20;
@@ -72,32 +74,38 @@ TEST_P(Bound, HoldsAgainstWhatMallocSays)
         const auto me = cache.identities().intern("me");
         Word& word = cache.versions().relation(1, 1);
         const Words words{&word, &cache.versions().database(1)};
+        const std::string bytes(1u << 20, 'x');
+        std::atomic<std::size_t> stored{0};
+        const auto store_one = [&](int key, std::size_t size) {
+            auto fill = cache.begin_fill({me, key_text(key)}, Stamp{words}, 1u << 20, {});
+            if (fill.append(std::string_view{bytes}.substr(0, size)) &&
+                cache.finish_fill(std::move(fill), kNow) == Stored::yes)
+                ++stored;
+        };
         std::atomic<bool> done{false};
-        std::vector<std::thread> readers;
+        std::vector<std::thread> others; // read, hold what they read for a while, and store from arenas of their own
         for (unsigned t = 0; t < 2; ++t) {
-            readers.emplace_back([&, t] {
+            others.emplace_back([&, t] {
                 std::mt19937 random{t};
                 std::deque<EntryRef> held;
                 while (!done) {
-                    if (auto entry = cache.find({me, key_text(static_cast<int>(random() % 2'000'000))}, kNow))
+                    const auto key = static_cast<int>(random() % 1'000'000);
+                    if (auto entry = cache.find({me, key_text(key)}, kNow))
                         held.push_back(std::move(entry));
-                    if (held.size() > 200)
+                    if (held.size() > 10)
                         held.pop_front();
+                    if (key % 4 == 0)
+                        store_one(key, GetParam().size(random));
                 }
             });
         }
         std::mt19937 random{7};
-        const std::string bytes(1u << 20, 'x');
-        std::size_t stored = 0;
         std::size_t sum = 0;
-        for (int i = 0; i < kFills && sum < std::size_t{3} << 30; ++i) {
+        for (int i = 0; i < kFills && sum < kFillBytes; ++i) {
             const std::size_t size = GetParam().size(random);
             sum += size;
-            auto fill = cache.begin_fill({me, key_text(i)}, Stamp{words}, 1u << 20, {});
-            if (fill.append(std::string_view{bytes}.substr(0, size)) &&
-                cache.finish_fill(std::move(fill), kNow) == Stored::yes)
-                ++stored;
-            if (i % 997 == 0) {
+            store_one(i, size);
+            if (i % 997 == 0 || size > 500'000) {
                 const auto stats = cache.stats();
                 const std::size_t said = stats.bytes + stats.overhead_bytes + stats.fill_bytes;
                 ASSERT_LE(said, kMemory);
@@ -106,18 +114,18 @@ TEST_P(Bound, HoldsAgainstWhatMallocSays)
                 highest_resident = std::max(highest_resident, resident() - std::min(resident(), resident_before));
             }
         }
-        EXPECT_GT(stored, 1'000u);
         done = true;
-        for (auto& reader : readers)
-            reader.join();
+        for (auto& other : others)
+            other.join();
+        EXPECT_GT(stored, 100u);
         std::printf("  %s: limit %zu KiB, said %zu KiB, malloc %zu KiB, resident %zu KiB, %zu stored, %zu entries\n",
-                    GetParam().name, kMemory >> 10, highest_said >> 10, highest_heap >> 10, highest_resident >> 10, stored,
+                    GetParam().name, kMemory >> 10, highest_said >> 10, highest_heap >> 10, highest_resident >> 10, stored.load(),
                     static_cast<std::size_t>(cache.stats().entries));
     }
     if (!kMallocIsOurs)
         return;
     EXPECT_LE(highest_heap, kMemory);
-    EXPECT_LE(highest_heap, highest_said * 102 / 100 + (1u << 20)) << "charges are honest: 1 MiB is the test's own";
+    EXPECT_LE(highest_heap, highest_said * 105 / 100 + (1u << 20)) << "charges are honest; 1 MiB is for what is in the threads' own caches";
     EXPECT_LE(highest_resident, kMemory * 103 / 100);
 }
 

@@ -128,7 +128,7 @@ TEST(Charge, IsTheAllocationAndLittleMore)
         const std::size_t bytes = sizeof(Entry) + 2 * sizeof(Entry::Pair) + 8 + size;
         const std::size_t charge = Entry::charge_for(2, 8, size);
         EXPECT_GE(charge, bytes);
-        EXPECT_LE(charge, bytes + (bytes < 65536 ? 48 : 4096));
+        EXPECT_LE(charge, bytes + (bytes < 32768 ? 48 : 4096));
     }
 }
 
