@@ -30,14 +30,18 @@ Options parse_command_line(int argc, char** argv)
     app.footer(kExamples);
     app.set_version_flag("-V,--version", "pgmemo " PGMEMO_VERSION);
     app.set_help_flag("-h,--help", "show this help and exit");
-    app.add_option("-c,--config", options.config_file, "YAML configuration file; SIGHUP reads it anew")->type_name("FILE");
-    app.add_option("-u,--upstream", flags.upstream, "PostgreSQL to stand in front of, as a libpq URI")->type_name("URI");
+    app.add_option("-c,--config", options.config_file, "YAML configuration file; SIGHUP reads it anew")
+        ->type_name("FILE");
+    app.add_option("-u,--upstream", flags.upstream, "PostgreSQL to stand in front of, as a libpq URI")
+        ->type_name("URI");
     app.add_option("-l,--listen", flags.listen, "host:port or /path/of/a/socket (default 127.0.0.1:6432); repeatable")
         ->type_name("ADDR");
-    app.add_option("-m,--metrics", flags.metrics, "where /metrics and the dashboard are, or `off` (default 127.0.0.1:9632)")
+    app.add_option("-m,--metrics", flags.metrics,
+                   "where /metrics and the dashboard are, or `off` (default 127.0.0.1:9632)")
         ->type_name("ADDR");
     app.add_option("--memory", flags.memory, "bound on the cache's memory (default 256MiB)")->type_name("SIZE");
-    app.add_option("--ttl", flags.ttl, "how long an entry may be served (default 60s; `none` for no end)")->type_name("TIME");
+    app.add_option("--ttl", flags.ttl, "how long an entry may be served (default 60s; `none` for no end)")
+        ->type_name("TIME");
     app.add_option("-t,--threads", options.threads, "I/O threads (default: the cores that it may run on)")
         ->type_name("N")
         ->check(CLI::Range(1, 1024));

@@ -72,13 +72,16 @@ std::string bound_in_force(const config::Config& config)
 {
     if (!config.cache.enabled)
         return "the cache is off: every query goes to PostgreSQL";
-    const auto ttl = config.cache.ttl ? fmt::format("{} ms (cache.ttl; a rule may say otherwise)", config.cache.ttl->count())
-                                      : std::string{"no time at all (cache.ttl: none)"};
-    return fmt::format("writes through pgmemo are never seen stale; writes that go around it may be seen late by up to {}", ttl);
+    const auto ttl = config.cache.ttl
+                         ? fmt::format("{} ms (cache.ttl; a rule may say otherwise)", config.cache.ttl->count())
+                         : std::string{"no time at all (cache.ttl: none)"};
+    return fmt::format(
+        "writes through pgmemo are never seen stale; writes that go around it may be seen late by up to {}", ttl);
 }
 
 void add_gauges(observe::Metrics& metrics, const cache::Cache& cache, const query::Analyzer& analyzer,
-                const proxy::Unresolved& unresolved, const proxy::CatalogKeeper& keeper, const proxy::Services& services)
+                const proxy::Unresolved& unresolved, const proxy::CatalogKeeper& keeper,
+                const proxy::Services& services)
 {
     const auto gauge = [&metrics](std::string name, std::string help, std::function<double()> read) {
         metrics.add_gauge({std::move(name), std::move(help), false, std::move(read)});
@@ -92,26 +95,30 @@ void add_gauges(observe::Metrics& metrics, const cache::Cache& cache, const quer
     gauge("pgmemo_cache_entries", "Stored replies.", of(&cache::CacheStats::entries));
     gauge("pgmemo_cache_bytes", "Memory that stored replies cost, everything included.", of(&cache::CacheStats::bytes));
     gauge("pgmemo_cache_fill_bytes", "Memory of fills in progress.", of(&cache::CacheStats::fill_bytes));
-    gauge("pgmemo_cache_limit_bytes", "The bound on the cache's memory (cache.memory).", of(&cache::CacheStats::limit_bytes));
+    gauge("pgmemo_cache_limit_bytes", "The bound on the cache's memory (cache.memory).",
+          of(&cache::CacheStats::limit_bytes));
     counter("pgmemo_cache_evictions_total", "Entries dropped to make room.", of(&cache::CacheStats::evictions));
     counter("pgmemo_cache_expirations_total", "Entries dropped because their TTL had passed.",
             of(&cache::CacheStats::expirations));
-    counter("pgmemo_cache_reclaimed_total", "Entries dropped because a version had moved.", of(&cache::CacheStats::reclaimed));
+    counter("pgmemo_cache_reclaimed_total", "Entries dropped because a version had moved.",
+            of(&cache::CacheStats::reclaimed));
     counter("pgmemo_cache_rejected_total", "Replies not stored because no room could be made.",
             of(&cache::CacheStats::rejected));
     gauge("pgmemo_analysis_bytes", "Memory of what is remembered of SQL texts.",
           [&analyzer] { return static_cast<double>(analyzer.memo_bytes_used()); });
     gauge("pgmemo_unresolved_commits", "Commits whose outcome is not known; what they touch is not cached meanwhile.",
           [&unresolved] { return static_cast<double>(unresolved.size()); });
-    counter("pgmemo_catalog_reads_total", "Catalog snapshots read.", [&keeper] { return static_cast<double>(keeper.reads()); });
+    counter("pgmemo_catalog_reads_total", "Catalog snapshots read.",
+            [&keeper] { return static_cast<double>(keeper.reads()); });
     counter("pgmemo_catalog_failures_total", "Failed attempts to reach the catalog with pgmemo's own credentials.",
             [&keeper] { return static_cast<double>(keeper.failures()); });
-    gauge("pgmemo_databases_without_catalog", "Databases of which nothing can hit, as their catalog is not known.", [&services] {
-        double count = 0;
-        for (const auto* database : services.databases.all())
-            count += database->sessions() > 0 && !database->is_usable() ? 1 : 0;
-        return count;
-    });
+    gauge("pgmemo_databases_without_catalog", "Databases of which nothing can hit, as their catalog is not known.",
+          [&services] {
+              double count = 0;
+              for (const auto* database : services.databases.all())
+                  count += database->sessions() > 0 && !database->is_usable() ? 1 : 0;
+              return count;
+          });
     gauge("pgmemo_clients", "Client connections.",
           [&services] { return static_cast<double>(services.clients.load(std::memory_order_relaxed)); });
     gauge("pgmemo_upstream_connections", "Connections to PostgreSQL for clients.",
@@ -192,7 +199,8 @@ Exit run(const Options& options)
     // In the order of their lifetimes: what is made first outlives what is made later.
     observe::Metrics metrics{reason_names()};
     const auto memo_bytes = config.cache.memory_bytes / kMemoShare;
-    cache::Cache cache{{config.cache.enabled ? config.cache.memory_bytes - memo_bytes : 0, config.cache.max_entry_bytes}};
+    cache::Cache cache{
+        {config.cache.enabled ? config.cache.memory_bytes - memo_bytes : 0, config.cache.max_entry_bytes}};
     query::Analyzer analyzer{memo_bytes};
     proxy::ScopeTable scopes;
     proxy::ConfigInForce in_force{loaded.config};
@@ -213,20 +221,23 @@ Exit run(const Options& options)
     std::optional<admin::HttpServer> http;
     if (config.metrics) {
         try {
-            http.emplace(*config.metrics,
-                         admin::Views{[&metrics] { return metrics.expose(); },
-                                      [&server]() -> std::optional<std::string> {
-                                          if (server.is_draining())
-                                              return "draining: no new connections are taken";
-                                          return std::nullopt;
-                                      }});
+            http.emplace(*config.metrics, admin::Views{[&metrics] { return metrics.expose(); },
+                                                       [&server]() -> std::optional<std::string> {
+                                                           if (server.is_draining())
+                                                               return "draining: no new connections are taken";
+                                                           return std::nullopt;
+                                                       }});
         } catch (const boost::system::system_error& error) {
-            throw proxy::CannotListen(fmt::format("cannot listen on {}: {}", config.metrics->text(), error.code().message()));
+            throw proxy::CannotListen(
+                fmt::format("cannot listen on {}: {}", config.metrics->text(), error.code().message()));
         }
     }
+    if (const auto database = upstream.own_database(); !database.empty())
+        databases.get(database); // its catalog is read before the first client asks
     keeper.start();
 
-    spdlog::info("pgmemo " PGMEMO_VERSION " listening on {}, upstream {}", fmt::join(server.bound(), ", "), upstream.text());
+    spdlog::info("pgmemo " PGMEMO_VERSION " listening on {}, upstream {}", fmt::join(server.bound(), ", "),
+                 upstream.text());
     if (http)
         spdlog::info("metrics and dashboard on {}", config.metrics->text());
     spdlog::info("{}", bound_in_force(config));

@@ -18,18 +18,22 @@ namespace pgmemo::proxy {
 namespace asio = boost::asio;
 
 using Executor = asio::io_context::executor_type;
-/// TCP or Unix, by what it was opened with. The executor's own type, not the erased one: it is cheaper on every operation.
+/// TCP or Unix, by what it was opened with. The executor's own type, not the erased one: it is cheaper on every
+/// operation.
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
 template <class T>
 using Task = asio::awaitable<T, Executor>;
 
 inline constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
-/// Something that coroutines of one thread wait for. notify() wakes all that wait; each looks itself whether what it waits for has come.
-/// No timer is made before somebody waits.
+/// Something that coroutines of one thread wait for. notify() wakes all that wait; each looks itself whether what it
+/// waits for has come. No timer is made before somebody waits.
 class Event {
 public:
-    explicit Event(Executor executor) : executor_(std::move(executor)) {}
+    explicit Event(Executor executor)
+        : executor_(std::move(executor))
+    {
+    }
 
     Task<void> wait()
     {
@@ -45,7 +49,8 @@ public:
     }
 
 private:
-    using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+    using Timer =
+        asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
     Executor executor_;
     std::optional<Timer> timer_;
 };

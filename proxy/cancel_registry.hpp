@@ -11,14 +11,14 @@
 
 namespace pgmemo::proxy {
 
-/// Our own cancel keys: clients never see PostgreSQL's, so that a key says nothing of the upstream and a hit has nothing to
-/// cancel. Threads: safe.
+/// Our own cancel keys: clients never see PostgreSQL's, so that a key says nothing of the upstream and a hit has
+/// nothing to cancel. Threads: safe.
 class CancelRegistry {
 public:
     /// What a session shows to a CancelRequest. Held by the session; gone with it.
     struct Slot {
-        std::uint32_t pid = 0;  ///< ours, positive as a signed integer: pg_basebackup and others print it so
-        std::string secret;     ///< ours, as long as the upstream's
+        std::uint32_t pid = 0; ///< ours, positive as a signed integer: pg_basebackup and others print it so
+        std::string secret;    ///< ours, as long as the upstream's
         std::uint32_t upstream_pid = 0;
         std::string upstream_secret;
         std::size_t upstream_host = 0;

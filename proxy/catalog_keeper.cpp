@@ -25,10 +25,10 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kPollEvery = 2s;          // for changes that went around pgmemo
 constexpr auto kUnresolvedEvery = 200ms; // for backends whose end is awaited
 constexpr auto kRetryAfter = 1s;
-constexpr auto kForgetAfter = 60s;       // a database without sessions is not watched any longer
+constexpr auto kForgetAfter = 60s; // a database without sessions is not watched any longer
 
-// Which server this is and whether its configuration was read anew, beside the catalog's own fingerprint. A server that was started
-// again or promoted may have lost what was read from it.
+// Which server this is and whether its configuration was read anew, beside the catalog's own fingerprint. A server that
+// was started again or promoted may have lost what was read from it.
 constexpr std::string_view kServerQuery =
     "SELECT pg_postmaster_start_time()::text || ' ' || pg_is_in_recovery()::text, pg_conf_load_time()::text, "
     "(SELECT oid FROM pg_database WHERE datname = current_database())::text";
@@ -50,12 +50,15 @@ struct CatalogKeeper::State {
         std::string configuration;
         Clock::time_point polled{};
         Clock::time_point retry_at{};
-        Clock::time_point last_used{};
+        Clock::time_point last_used = Clock::now();
         bool complained = false;
     };
 
     State(const UpstreamTarget& t, Databases& d, Unresolved& u, std::atomic<std::uint64_t>& e)
-        : target(t), databases(d), unresolved(u), settings_epoch(e)
+        : target(t)
+        , databases(d)
+        , unresolved(u)
+        , settings_epoch(e)
     {
     }
 
@@ -191,7 +194,8 @@ void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point
     }
 }
 
-/// Asks whether anything has changed, and reads the catalog anew if it has, or if there is no snapshot that may be used.
+/// Asks whether anything has changed, and reads the catalog anew if it has, or if there is no snapshot that may be
+/// used.
 void CatalogKeeper::State::look(Database& database, Kept& its)
 {
     const auto wanted = database.wanted();
@@ -238,8 +242,9 @@ std::shared_ptr<const query::Catalog> CatalogKeeper::State::read(Kept& its, std:
                 if (PQgetisnull(result.get(), row, column) != 0)
                     columns.emplace_back(std::nullopt);
                 else
-                    columns.emplace_back(std::string_view{PQgetvalue(result.get(), row, column),
-                                                          static_cast<std::size_t>(PQgetlength(result.get(), row, column))});
+                    columns.emplace_back(
+                        std::string_view{PQgetvalue(result.get(), row, column),
+                                         static_cast<std::size_t>(PQgetlength(result.get(), row, column))});
             }
             builder.row(i, columns);
         }
@@ -253,7 +258,8 @@ std::shared_ptr<const query::Catalog> CatalogKeeper::State::read(Kept& its, std:
 
 void CatalogKeeper::State::watch_unresolved()
 {
-    const auto open = std::find_if(kept.begin(), kept.end(), [](const auto& item) { return item.second.connection.has_value(); });
+    const auto open =
+        std::find_if(kept.begin(), kept.end(), [](const auto& item) { return item.second.connection.has_value(); });
     if (open == kept.end())
         return; // nobody can say; they stay in flight
     const auto pids = unresolved.pids();
@@ -263,9 +269,8 @@ void CatalogKeeper::State::watch_unresolved()
         for (int row = 0; row < PQntuples(result.get()); ++row)
             alive.push_back(static_cast<std::uint32_t>(std::stoul(PQgetvalue(result.get(), row, 0))));
         std::vector<std::uint32_t> gone;
-        std::copy_if(pids.begin(), pids.end(), std::back_inserter(gone), [&alive](std::uint32_t pid) {
-            return std::find(alive.begin(), alive.end(), pid) == alive.end();
-        });
+        std::copy_if(pids.begin(), pids.end(), std::back_inserter(gone),
+                     [&alive](std::uint32_t pid) { return std::find(alive.begin(), alive.end(), pid) == alive.end(); });
         if (!gone.empty())
             unresolved.backends_gone(gone);
     } catch (const OwnConnectionError& error) {

@@ -10,10 +10,10 @@
 
 namespace pgmemo::proxy {
 
-/// Keeps the catalog snapshot of every database true, over pgmemo's own connections, from a thread of its own: reads it when it
-/// is missing or a change has passed through, and asks every few seconds whether it was changed by somebody else, whether
-/// the server has read its configuration anew, and whether it is still the same server. Also finds out when the backends of
-/// `Unresolved` have ended.
+/// Keeps the catalog snapshot of every database true, over pgmemo's own connections, from a thread of its own: reads it
+/// when it is missing or a change has passed through, and asks every few seconds whether it was changed by somebody
+/// else, whether the server has read its configuration anew, and whether it is still the same server. Also finds out
+/// when the backends of `Unresolved` have ended.
 ///
 /// When it cannot reach a database, nothing of it is answered from the cache, and queries flow as before.
 class CatalogKeeper {
@@ -23,7 +23,7 @@ public:
     CatalogKeeper(const CatalogKeeper&) = delete;
     CatalogKeeper& operator=(const CatalogKeeper&) = delete;
 
-    void start(); ///< after everything that may wake it is wired
+    void start();         ///< after everything that may wake it is wired
     void wake() noexcept; ///< there is something to do; from any thread
     void stop() noexcept;
 

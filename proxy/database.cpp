@@ -5,7 +5,10 @@
 namespace pgmemo::proxy {
 
 Database::Database(std::uint32_t number, std::string name, cache::Versions& versions, std::function<void()> wake_keeper)
-    : number_(number), name_(std::move(name)), word_(versions.database(number)), wake_keeper_(std::move(wake_keeper))
+    : number_(number)
+    , name_(std::move(name))
+    , word_(versions.database(number))
+    , wake_keeper_(std::move(wake_keeper))
 {
 }
 

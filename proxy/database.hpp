@@ -15,8 +15,8 @@
 
 namespace pgmemo::proxy {
 
-/// One database as pgmemo knows it: its number in the version words, and its catalog snapshot with whether that may be trusted.
-/// Lives as long as `Databases`. Threads: safe.
+/// One database as pgmemo knows it: its number in the version words, and its catalog snapshot with whether that may be
+/// trusted. Lives as long as `Databases`. Threads: safe.
 class Database {
 public:
     Database(std::uint32_t number, std::string name, cache::Versions&, std::function<void()> wake_keeper);
@@ -25,7 +25,8 @@ public:
     const std::string& name() const noexcept { return name_; }
     cache::Word& word() const noexcept { return word_; }
 
-    /// The id of the snapshot that may be used now, 0 for none: it is missing, or the catalog has changed since it was read.
+    /// The id of the snapshot that may be used now, 0 for none: it is missing, or the catalog has changed since it was
+    /// read.
     std::uint64_t usable_catalog_id() const noexcept
     {
         return loaded_.load(std::memory_order_acquire) == wanted_.load(std::memory_order_acquire)
@@ -34,8 +35,8 @@ public:
     }
     std::shared_ptr<const query::Catalog> usable_catalog() const; ///< null for none
 
-    /// The catalog has changed, or may have: the snapshot is not used until it was read anew. Called before the end of the
-    /// flight of whatever changed it, so that there is no moment at which an old snapshot vouches for a new entry.
+    /// The catalog has changed, or may have: the snapshot is not used until it was read anew. Called before the end of
+    /// the flight of whatever changed it, so that there is no moment at which an old snapshot vouches for a new entry.
     void catalog_changed() noexcept;
 
     // For the keeper alone.
@@ -69,12 +70,18 @@ private:
 /// The databases that clients have asked for. Threads: safe.
 class Databases {
 public:
-    explicit Databases(cache::Versions& versions) : versions_(versions) {}
+    explicit Databases(cache::Versions& versions)
+        : versions_(versions)
+    {
+    }
 
     Database& get(std::string_view name);
     std::vector<Database*> all() const;
     void catalogs_changed() noexcept; ///< of every database
-    void on_change(std::function<void()> wake_keeper) { wake_keeper_ = std::move(wake_keeper); } ///< before the first get()
+    void on_change(std::function<void()> wake_keeper)
+    {
+        wake_keeper_ = std::move(wake_keeper);
+    } ///< before the first get()
 
 private:
     cache::Versions& versions_;

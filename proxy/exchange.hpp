@@ -2,6 +2,7 @@
 
 #include "cache/cache.hpp"
 #include "observe/metrics.hpp"
+#include "proxy/effects.hpp"
 #include "proxy/prepared.hpp"
 #include "proxy/services.hpp"
 #include "query/analyzer.hpp"
@@ -41,17 +42,18 @@ struct Passage {
     bool relay = true;  ///< then the frame as it came, unless it is not for the client
 };
 
-/// One session's decisions: a state machine that takes messages from both sides and says what becomes of each. It knows no
-/// sockets and never waits, so every order of events can be tested.
+/// One session's decisions: a state machine that takes messages from both sides and says what becomes of each. It knows
+/// no sockets and never waits, so every order of events can be tested.
 ///
-/// What the client is owed stands in one queue, in the order asked: replies of PostgreSQL to be relayed, and such that are
-/// to be swallowed, because pgmemo itself asked. A message is answered from the cache only while nothing is owed.
+/// What the client is owed stands in one queue, in the order asked: replies of PostgreSQL to be relayed, and such that
+/// are to be swallowed, because pgmemo itself asked. A message is answered from the cache only while nothing is owed.
 ///
-/// The two promises that live here: what may commit is sent upstream only after `begin` of every word that it may touch, and the
-/// reply that tells of it goes on only after `end`; and a stamp is taken before the read that it vouches for is sent.
+/// The two promises that live here: what may commit is sent upstream only after `begin` of every word that it may
+/// touch, and the reply that tells of it goes on only after `end`; and a stamp is taken before the read that it vouches
+/// for is sent.
 ///
-/// Threads: used by one. Lifetime: borrows from Services and the Database; when it dies with commits unanswered it hands
-/// them to Services::unresolved.
+/// Threads: used by one. Lifetime: borrows from Services and the Database; when it dies with commits unanswered it
+/// hands them to Services::unresolved.
 class Exchange {
 public:
     /// A client that has more requests under way than this waits until some are answered.
@@ -71,12 +73,12 @@ public:
     Step on_client(const wire::Frame&, Time now);
     Passage on_upstream(const wire::Frame&, Time now);
 
-    bool is_quiet() const noexcept { return owed_.empty(); }    ///< nothing is owed
-    bool is_idle() const noexcept;                              ///< quiet, and outside of any transaction
-    bool client_waits() const noexcept;                         ///< for something that runs upstream and is the client's own
-    bool said_fatal() const noexcept { return said_fatal_; }    ///< the upstream has said why it is going
-    bool is_broken() const noexcept { return broken_; }         ///< it cannot go on: end it with an error
-    bool has_started() const noexcept { return started_; }      ///< the first ReadyForQuery has come
+    bool is_quiet() const noexcept { return owed_.empty(); } ///< nothing is owed
+    bool is_idle() const noexcept;                           ///< quiet, and outside of any transaction
+    bool client_waits() const noexcept; ///< for something that runs upstream and is the client's own
+    bool said_fatal() const noexcept { return said_fatal_; } ///< the upstream has said why it is going
+    bool is_broken() const noexcept { return broken_; }      ///< it cannot go on: end it with an error
+    bool has_started() const noexcept { return started_; }   ///< the first ReadyForQuery has come
     const std::string& blind_reason() const noexcept { return blind_reason_; }
 
     void set_backend(std::uint32_t pid) noexcept { backend_pid_ = pid; }
@@ -87,37 +89,25 @@ public:
 private:
     enum class Isolation : std::uint8_t { unknown, read_committed, other };
 
-    /// What a request may do, summed over what it may consist of.
-    struct Effects {
-        cache::Words words;            ///< that it may move when it commits; sorted, unique
-        bool changes_catalog = false;
-        bool changes_cluster = false;
-        bool changes_session = false;
-        /// Database::wanted() when the words were found; 0 without words. Moved since: the catalog that they were found with is
-        /// no longer the server's (a trigger may have come), so they may be too few.
-        std::uint64_t catalog = 0;
-        void add(const Effects&);
-    };
-
     /// Something the client, or pgmemo itself, is owed; ended by a ReadyForQuery.
     struct Owed {
         enum class Kind : std::uint8_t { startup, query, group, own_begin, own_question };
         Kind kind = Kind::query;
-        bool closed = true;           ///< a group: its Sync was sent
-        bool controls_transaction = false; ///< afterwards the transaction may be another
+        bool closed = true;                       ///< a group: its Sync was sent
+        bool controls_transaction = false;        ///< afterwards the transaction may be another
         Isolation isolation = Isolation::unknown; ///< of the transaction, if it begins one
         Effects effects;
         std::vector<cache::Flight> flights;
         std::uint64_t catalog = ~std::uint64_t{0}; ///< the oldest catalog that the flights' words were found with
-        bool commits_catalog = false; ///< the commit that the flight announces may change the catalog
+        bool commits_catalog = false;              ///< the commit that the flight announces may change the catalog
         bool commits_cluster = false;
         cache::Fill fill;
-        bool measured = false;        ///< a miss, whose latency is to be recorded
+        bool measured = false; ///< a miss, whose latency is to be recorded
         bool error = false;
-        bool complete = false;        ///< CommandComplete has come
-        bool copy_in = false;         ///< the server waits for CopyDone or CopyFail
-        bool copy_ended = false;      ///< CopyDone or CopyFail was sent
-        std::size_t ops = 0;          ///< Parse and Close of statements not yet acknowledged
+        bool complete = false;   ///< CommandComplete has come
+        bool copy_in = false;    ///< the server waits for CopyDone or CopyFail
+        bool copy_ended = false; ///< CopyDone or CopyFail was sent
+        std::size_t ops = 0;     ///< Parse and Close of statements not yet acknowledged
         std::chrono::steady_clock::time_point since;
     };
 
@@ -199,18 +189,19 @@ private:
     std::shared_ptr<const Known> answer_; ///< to a question under way
     std::uint64_t asked_catalog_id_ = 0;
     std::uint64_t asked_settings_epoch_ = 0;
-    std::uint64_t asked_in_vain_ = 0;     ///< catalog id under which the answer was of no use; not asked again before a change
+    std::uint64_t asked_in_vain_ =
+        0; ///< catalog id under which the answer was of no use; not asked again before a change
     std::string client_encoding_;
     bool utf8_ = true;
     bool ascii_safe_ = false;
     bool conforming_strings_ = true;
 
-    std::uint64_t analysed_under_ = 0;    ///< Database::wanted() before the latest analysis
-    std::string key_body_;                ///< of the Query being decided
-    std::string held_back_;               ///< a CommandComplete that waits for `end`
+    std::uint64_t analysed_under_ = 0; ///< Database::wanted() before the latest analysis
+    std::string key_body_;             ///< of the Query being decided
+    std::string held_back_;            ///< a CommandComplete that waits for `end`
 
     std::string blind_reason_;
-    cache::Flight blind_flight_;          ///< while nobody knows what this session does, nothing in its database is served
+    cache::Flight blind_flight_; ///< while nobody knows what this session does, nothing in its database is served
 };
 
 } // namespace pgmemo::proxy

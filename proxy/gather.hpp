@@ -13,8 +13,8 @@
 
 namespace pgmemo::proxy {
 
-/// What is to be written to one socket next, in order: ranges of a reader's buffer, bytes of our own, stored replies. Nothing is
-/// copied but our own bytes; a stored reply is kept alive by reference.
+/// What is to be written to one socket next, in order: ranges of a reader's buffer, bytes of our own, stored replies.
+/// Nothing is copied but our own bytes; a stored reply is kept alive by reference.
 class Gather {
 public:
     /// Borrowed until written; ranges that touch become one.

@@ -13,7 +13,8 @@ constexpr auto kQueryLimit = 60s;
 } // namespace
 
 OwnConnection::OwnConnection(const UpstreamTarget& target, std::string_view database, const std::atomic<bool>& stop)
-    : stop_(stop), connection_(nullptr, &PQfinish)
+    : stop_(stop)
+    , connection_(nullptr, &PQfinish)
 {
     const auto options = target.own_connection(database);
     std::vector<const char*> keywords;

@@ -18,8 +18,8 @@ struct OwnConnectionError : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// One of pgmemo's own connections, over libpq. Blocks its thread, but never longer than a tenth of a second after `stop` was set,
-/// and never beyond the deadline. Errors: OwnConnectionError, with the server's words.
+/// One of pgmemo's own connections, over libpq. Blocks its thread, but never longer than a tenth of a second after
+/// `stop` was set, and never beyond the deadline. Errors: OwnConnectionError, with the server's words.
 class OwnConnection {
 public:
     using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;

@@ -16,10 +16,10 @@ using PreparedText = std::shared_ptr<const std::string>;
 
 /// A session's prepared statements and portals, by the names that the client gave them.
 ///
-/// A Parse takes effect when the server says so. Until then a name may mean what it meant before or what it is about to, so what
-/// is asked for comes as a list of candidates, and whoever wants the writes of an Execute takes them all. Within one
-/// Sync group the latest Parse decides: if it fails, everything behind it in the group is skipped. Names made by SQL
-/// (PREPARE, DECLARE) are not here and mean anything.
+/// A Parse takes effect when the server says so. Until then a name may mean what it meant before or what it is about
+/// to, so what is asked for comes as a list of candidates, and whoever wants the writes of an Execute takes them all.
+/// Within one Sync group the latest Parse decides: if it fails, everything behind it in the group is skipped. Names
+/// made by SQL (PREPARE, DECLARE) are not here and mean anything.
 class Prepared {
 public:
     /// Parse was sent. `text` null: not known (too long to be held).

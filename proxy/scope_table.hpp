@@ -12,8 +12,8 @@
 
 namespace pgmemo::proxy {
 
-/// Interns name scopes, so that sessions with the same search path share what was analysed. A scope lives as long as a session
-/// holds it. Threads: safe.
+/// Interns name scopes, so that sessions with the same search path share what was analysed. A scope lives as long as a
+/// session holds it. Threads: safe.
 class ScopeTable {
 public:
     std::shared_ptr<const query::NameScope> intern(const std::vector<std::string>& schemas)

@@ -35,7 +35,11 @@ constexpr std::size_t kReclaimVisits = 2000;
 
 /// One I/O thread and its sessions.
 struct Worker {
-    Worker(Services& s, observe::ThreadMetrics& m) : services(s), metrics(m) {}
+    Worker(Services& s, observe::ThreadMetrics& m)
+        : services(s)
+        , metrics(m)
+    {
+    }
 
     Task<void> serve(Socket client, std::uint64_t id)
     {
@@ -43,7 +47,12 @@ struct Worker {
         const struct Listed {
             Worker& worker;
             Session* session;
-            Listed(Worker& w, Session* s) : worker(w), session(s) { worker.sessions.insert(session); }
+            Listed(Worker& w, Session* s)
+                : worker(w)
+                , session(s)
+            {
+                worker.sessions.insert(session);
+            }
             ~Listed() { worker.sessions.erase(session); }
         } listed{*this, &session};
         if (draining)
@@ -65,7 +74,10 @@ using Acceptor = asio::basic_socket_acceptor<Protocol, Executor>;
 } // namespace
 
 struct Server::State {
-    State(Services& s) : services(s) {}
+    State(Services& s)
+        : services(s)
+    {
+    }
 
     template <class Protocol>
     Task<void> accept(Acceptor<Protocol>& acceptor);
@@ -91,7 +103,8 @@ struct Server::State {
     std::atomic<bool> draining{false};
 };
 
-Server::Server(const std::vector<config::Address>& listen, unsigned threads, Services& services, observe::Metrics& metrics)
+Server::Server(const std::vector<config::Address>& listen, unsigned threads, Services& services,
+               observe::Metrics& metrics)
     : state_(std::make_unique<State>(services))
 {
     for (unsigned i = 0; i < std::max(1u, threads); ++i)
@@ -177,7 +190,8 @@ Task<void> Server::State::accept(Acceptor<Protocol>& acceptor)
         if (error == asio::error::operation_aborted || draining)
             co_return;
         spdlog::error("cannot accept a connection: {}; trying again in 100 ms", error.message());
-        asio::steady_timer pause{workers.front()->io, 100ms}; // out of file descriptors, mostly: others will be given back
+        asio::steady_timer pause{workers.front()->io,
+                                 100ms}; // out of file descriptors, mostly: others will be given back
         co_await pause.async_wait(kNoThrow);
     }
 }
@@ -212,7 +226,8 @@ void Server::State::drain()
 {
     if (draining.exchange(true))
         return;
-    spdlog::info("draining: no new clients; each connection ends when its transaction has; a second signal ends at once");
+    spdlog::info(
+        "draining: no new clients; each connection ends when its transaction has; a second signal ends at once");
     asio::post(workers.front()->io, [this] {
         boost::system::error_code ignored;
         for (auto& acceptor : tcp_acceptors)

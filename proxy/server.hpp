@@ -19,7 +19,8 @@ struct CannotListen : std::runtime_error {
 /// The listeners and the I/O threads: one io_context a thread, sessions dealt to them in turn.
 ///
 /// Use:      construct (throws CannotListen), run() from the main thread until drained or stopped.
-/// Shutdown: drain() stops accepting and ends each session once it is outside of a transaction; run() returns when the last
+/// Shutdown: drain() stops accepting and ends each session once it is outside of a transaction; run() returns when the
+/// last
 ///           is gone. stop() ends at once. Both may be called from any thread, and from a signal's handler coroutine.
 class Server {
 public:

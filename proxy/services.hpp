@@ -20,7 +20,10 @@ namespace pgmemo::proxy {
 /// The configuration in force. Replaced whole by a reload. Threads: safe.
 class ConfigInForce {
 public:
-    explicit ConfigInForce(std::shared_ptr<const config::Config> config) : config_(std::move(config)) {}
+    explicit ConfigInForce(std::shared_ptr<const config::Config> config)
+        : config_(std::move(config))
+    {
+    }
     std::shared_ptr<const config::Config> get() const
     {
         const std::lock_guard lock{mutex_};
@@ -49,8 +52,8 @@ struct Services {
     Unresolved& unresolved;
     /// Moves when the server has read its configuration anew: what sessions know of their settings is old then.
     std::atomic<std::uint64_t>& settings_epoch;
-    std::atomic<std::uint64_t>& clients;  ///< connected now
-    std::atomic<std::uint64_t>& upstreams;///< upstream connections now
+    std::atomic<std::uint64_t>& clients;   ///< connected now
+    std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
 };
 
 } // namespace pgmemo::proxy

@@ -13,8 +13,8 @@
 #include <utility>
 #include <variant>
 
-// g++ 12.2: `if (a && !co_await f())` and a loop whose only statement is a co_await resumed a frame at no valid point (SIGILL). Here every
-// co_await is a statement of its own, in braces.
+// g++ 12.2: `if (a && !co_await f())` and a loop whose only statement is a co_await resumed a frame at no valid point
+// (SIGILL). Here every co_await is a statement of its own, in braces.
 namespace pgmemo::proxy {
 namespace {
 
@@ -33,8 +33,8 @@ constexpr std::string_view kReadyInTransaction{"Z\0\0\0\5T", 6};
 
 Task<void> timeout(Executor executor, std::chrono::steady_clock::duration after)
 {
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer{executor,
-                                                                                                                       after};
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer{
+        executor, after};
     co_await timer.async_wait(kNoThrow);
 }
 
@@ -58,8 +58,14 @@ void close(Socket& socket)
 } // namespace
 
 Session::Session(Socket client, Services& services, observe::ThreadMetrics& metrics, std::uint64_t id)
-    : services_(services), metrics_(metrics), id_(id), executor_(client.get_executor()), client_(std::move(client)),
-      upstream_(executor_), quiet_(executor_), client_free_(executor_)
+    : services_(services)
+    , metrics_(metrics)
+    , id_(id)
+    , executor_(client.get_executor())
+    , client_(std::move(client))
+    , upstream_(executor_)
+    , quiet_(executor_)
+    , client_free_(executor_)
 {
 }
 
@@ -88,8 +94,9 @@ Task<void> Session::run()
         co_return co_await cancel(*request);
     const auto& message = std::get<wire::StartupMessage>(*decoded);
     if (message.major != 3)
-        co_return co_await refuse({"0A000", fmt::format("unsupported frontend protocol {}.{}: pgmemo supports 3.0 and later 3.x",
-                                                        message.major, message.minor)});
+        co_return co_await refuse(
+            {"0A000", fmt::format("unsupported frontend protocol {}.{}: pgmemo supports 3.0 and later 3.x",
+                                  message.major, message.minor)});
 
     const auto limit = services_.config.get()->pool.max_upstream;
     counted_upstream_ = true;
@@ -269,7 +276,8 @@ Task<void> Session::client_pump()
             break;
     }
     client_done_ = true;
-    // What it has asked for is still answered, as PostgreSQL does for a client that has closed its side; then the server closes.
+    // What it has asked for is still answered, as PostgreSQL does for a client that has closed its side; then the
+    // server closes.
     boost::system::error_code ignored;
     upstream_.shutdown(Socket::shutdown_send, ignored);
 }
@@ -394,7 +402,8 @@ Task<void> Session::upstream_pump()
         if (exchange_->is_quiet())
             quiet_.notify();
         if (!gather.empty()) {
-            co_await write_client(gather); // false: the client is gone; what the server still does is watched to its end
+            co_await write_client(
+                gather); // false: the client is gone; what the server still does is watched to its end
         }
         if (exchange_->is_broken())
             break;

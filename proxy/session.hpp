@@ -15,10 +15,11 @@
 
 namespace pgmemo::proxy {
 
-/// One client connection and the upstream connection that is its own: moves bytes both ways and does what the Exchange says.
+/// One client connection and the upstream connection that is its own: moves bytes both ways and does what the Exchange
+/// says.
 ///
-/// Two pumps run side by side, so both directions are always served; each has its own buffer, writes what it has before it
-/// reads more, and so holds back only the side that is too fast. Idle, a session holds no buffer.
+/// Two pumps run side by side, so both directions are always served; each has its own buffer, writes what it has before
+/// it reads more, and so holds back only the side that is too fast. Idle, a session holds no buffer.
 ///
 /// Lifetime: lives in the frame of the coroutine that awaits run(). Threads: one, the worker's.
 class Session {
@@ -68,14 +69,14 @@ private:
     std::optional<Exchange> exchange_;
     std::shared_ptr<CancelRegistry::Slot> cancel_slot_;
 
-    Event quiet_;                ///< nothing is owed any more, or the upstream is gone
-    Event client_free_;          ///< the other pump has finished its write to the client
+    Event quiet_;       ///< nothing is owed any more, or the upstream is gone
+    Event client_free_; ///< the other pump has finished its write to the client
     bool client_writing_ = false;
-    bool client_gone_ = false;   ///< nothing can be written to it
-    bool client_done_ = false;   ///< it has said goodbye, or closed its side
+    bool client_gone_ = false; ///< nothing can be written to it
+    bool client_done_ = false; ///< it has said goodbye, or closed its side
     bool upstream_ended_ = false;
     bool draining_ = false;
-    Gather to_client_;           ///< the client pump's: hits, own answers
+    Gather to_client_; ///< the client pump's: hits, own answers
     Gather to_upstream_;
 };
 

@@ -11,9 +11,9 @@
 
 namespace pgmemo::proxy {
 
-/// Commits whose outcome nobody could tell: the connection was lost between the commit and its answer, and the backend may
-/// still be at work. Their flights stay, so nothing that they touch is served or stored, until the backend is known to be gone.
-/// Threads: safe.
+/// Commits whose outcome nobody could tell: the connection was lost between the commit and its answer, and the backend
+/// may still be at work. Their flights stay, so nothing that they touch is served or stored, until the backend is known
+/// to be gone. Threads: safe.
 class Unresolved {
 public:
     struct Commit {

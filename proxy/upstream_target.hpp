@@ -9,8 +9,9 @@
 
 namespace pgmemo::proxy {
 
-/// Where PostgreSQL is, as a libpq URI or connection string says it. Host, port and ssl* serve all traffic; user, password and
-/// dbname only pgmemo's own connections. What the string leaves out comes from libpq's own defaults: PG* variables,
+/// Where PostgreSQL is, as a libpq URI or connection string says it. Host, port and ssl* serve all traffic; user,
+/// password and dbname only pgmemo's own connections. What the string leaves out comes from libpq's own defaults: PG*
+/// variables,
 /// ~/.pgpass, service files.
 /// Source: PostgreSQL documentation, "Connection Strings", "Parameter Key Words".
 class UpstreamTarget {
@@ -22,8 +23,8 @@ public:
         bool is_unix() const noexcept { return !host.empty() && host.front() == '/'; }
     };
 
-    /// Throws std::invalid_argument with one sentence for the user: not a connection string, or one that asks for what this
-    /// version cannot do (TLS).
+    /// Throws std::invalid_argument with one sentence for the user: not a connection string, or one that asks for what
+    /// this version cannot do (TLS).
     explicit UpstreamTarget(const std::string& uri);
 
     const std::vector<Host>& hosts() const noexcept { return hosts_; } ///< to be tried in order

@@ -6,10 +6,10 @@
 namespace pgmemo::query {
 namespace {
 
-// Neutral for results: they change what is logged, when a statement is given up, or which plan is taken. A plan decides the
-// order of rows only where the statement leaves it open, and then every order is right.
-// Not here: client_min_messages (under `debug` a SELECT has messages to tell), gin_fuzzy_search_limit (it drops rows).
-// Source: PostgreSQL documentation, "Server Configuration".
+// Neutral for results: they change what is logged, when a statement is given up, or which plan is taken. A plan decides
+// the order of rows only where the statement leaves it open, and then every order is right. Not here:
+// client_min_messages (under `debug` a SELECT has messages to tell), gin_fuzzy_search_limit (it drops rows). Source:
+// PostgreSQL documentation, "Server Configuration".
 constexpr std::string_view kNeutral[] = {
     "application_name",
     "backend_flush_after",
@@ -178,7 +178,8 @@ std::string make_query()
            "WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) "
            "OR EXISTS (SELECT FROM pg_catalog.pg_type t "
            "WHERE t.typnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) THEN 't' ELSE 'f' END, "
-           "(SELECT pg_catalog.string_agg(pg_catalog.concat(s.name, '=', s.setting), pg_catalog.chr(1) ORDER BY s.name) "
+           "(SELECT pg_catalog.string_agg(pg_catalog.concat(s.name, '=', s.setting), pg_catalog.chr(1) ORDER BY "
+           "s.name) "
            "FROM pg_catalog.pg_settings s "
            "WHERE s.source OPERATOR(pg_catalog.<>) 'default' "
            "AND s.context OPERATOR(pg_catalog.=) ANY "

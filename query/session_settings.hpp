@@ -10,8 +10,8 @@ namespace pgmemo::query {
 
 /// What a server says of a session when it is asked: who it is and everything of it that can change a result.
 ///
-/// pgmemo does not follow the values of SET, RESET, set_config, DISCARD, startup parameters, ALTER ROLE … SET and rollbacks; it
-/// follows *that* something may have changed, and then asks the one who knows (docs/decisions/0002).
+/// pgmemo does not follow the values of SET, RESET, set_config, DISCARD, startup parameters, ALTER ROLE … SET and
+/// rollbacks; it follows *that* something may have changed, and then asks the one who knows (docs/decisions/0002).
 struct SessionFacts {
     std::string identity;             ///< database, roles, server, settings: equal texts, equal results
     std::vector<std::string> schemas; ///< current_schemas(true)
@@ -20,8 +20,8 @@ struct SessionFacts {
     bool temporary_objects = false;  ///< it has some, and they hide other names
 };
 
-/// The question: one row, `read_settings_row` takes it. Every name in it is schema-qualified, so it means the same under any
-/// search_path, and no user's object is run.
+/// The question: one row, `read_settings_row` takes it. Every name in it is schema-qualified, so it means the same
+/// under any search_path, and no user's object is run.
 const std::string& settings_query();
 
 /// Nullopt if the row is not what the question asks for.

@@ -22,4 +22,5 @@ using Result = boost::system::result<T>;
 } // namespace pgmemo::wire
 
 template <>
-struct boost::system::is_error_code_enum<pgmemo::wire::Errc> : std::true_type {};
+struct boost::system::is_error_code_enum<pgmemo::wire::Errc> : std::true_type {
+};

@@ -9,11 +9,14 @@
 
 namespace pgmemo::wire {
 
-/// Takes fields off the front of a message body. Once a field does not fit, everything after it is zero or empty and `ok()` is
-/// false: decoders read all fields and ask once.
+/// Takes fields off the front of a message body. Once a field does not fit, everything after it is zero or empty and
+/// `ok()` is false: decoders read all fields and ask once.
 class FieldReader {
 public:
-    explicit FieldReader(std::string_view body) noexcept : left_(body) {}
+    explicit FieldReader(std::string_view body) noexcept
+        : left_(body)
+    {
+    }
 
     char byte() noexcept { return take(1).empty() ? '\0' : last_.front(); }
     std::uint16_t u16() noexcept { return take(2).empty() ? std::uint16_t{0} : read_u16(last_.data()); }

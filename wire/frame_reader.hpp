@@ -26,19 +26,25 @@ struct Frame {
 ///
 /// Use:      room(n), read into it, commit(read), then next() until it yields nothing.
 /// Lifetime: a Frame borrows from the reader and dies at the following room() or give_back().
-/// Memory:   a message over `max_held` bytes passes in pieces and is never held whole. While nothing is unread no memory is
+/// Memory:   a message over `max_held` bytes passes in pieces and is never held whole. While nothing is unread no
+/// memory is
 ///           held, once give_back() was called: an idle connection costs no buffer.
 /// Errors:   Errc::bad_length is final: nothing after it can be found; unread() holds what is left.
-/// Source:   PostgreSQL documentation, "Message Formats": the length word counts itself, not the type byte. A message is at
-///           most 1 GB - 1 (PQ_LARGE_MESSAGE_LIMIT in src/include/libpq/libpq.h); the smaller limits of single types are the
-///           server's to enforce.
+/// Source:   PostgreSQL documentation, "Message Formats": the length word counts itself, not the type byte. A message
+/// is at
+///           most 1 GB - 1 (PQ_LARGE_MESSAGE_LIMIT in src/include/libpq/libpq.h); the smaller limits of single types
+///           are the server's to enforce.
 class FrameReader {
 public:
     static constexpr std::size_t kMaxMessage = 0x3fffffff;
 
-    explicit FrameReader(std::size_t max_held) : max_held_(max_held) {}
+    explicit FrameReader(std::size_t max_held)
+        : max_held_(max_held)
+    {
+    }
 
-    /// Space to read into, of at least `at_least` bytes, and enough for the message that has begun to arrive to become whole.
+    /// Space to read into, of at least `at_least` bytes, and enough for the message that has begun to arrive to become
+    /// whole.
     std::span<char> room(std::size_t at_least);
     void commit(std::size_t size) noexcept { end_ += size; }
 

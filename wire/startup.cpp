@@ -16,9 +16,8 @@ constexpr std::size_t kMaxSecret = 256;
 bool is_prefix_of(std::string_view text, std::string_view word, std::size_t at_least) noexcept
 {
     return text.size() >= at_least && text.size() <= word.size() &&
-           std::equal(text.begin(), text.end(), word.begin(), [](char a, char b) {
-               return std::tolower(static_cast<unsigned char>(a)) == b;
-           });
+           std::equal(text.begin(), text.end(), word.begin(),
+                      [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
 } // namespace

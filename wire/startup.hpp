@@ -37,11 +37,12 @@ struct StartupMessage {
 using StartupPacket = std::variant<SslRequest, GssEncRequest, CancelRequest, StartupMessage>;
 
 /// The untyped first messages of a connection.
-/// Source: PostgreSQL documentation, "Message Formats"; src/include/libpq/pqcomm.h: MAX_STARTUP_PACKET_LENGTH 10000, which
-/// ProcessStartupPacket() compares with what is left without the length word.
+/// Source: PostgreSQL documentation, "Message Formats"; src/include/libpq/pqcomm.h: MAX_STARTUP_PACKET_LENGTH 10000,
+/// which ProcessStartupPacket() compares with what is left without the length word.
 inline constexpr std::size_t kMaxStartupPacket = 10004;
 
-/// Length of the packet that begins with `bytes` (at least 4 of them), itself included: Errc::bad_length unless 8 to 10,004.
+/// Length of the packet that begins with `bytes` (at least 4 of them), itself included: Errc::bad_length unless 8 to
+/// 10,004.
 Result<std::size_t> startup_length(std::string_view bytes) noexcept;
 
 /// Decodes one whole packet. The result borrows from it.

@@ -1,0 +1,415 @@
+// What the client says, and what becomes of it.
+
+#include "proxy/exchange.hpp"
+
+#include "wire/frontend.hpp"
+
+#include <boost/algorithm/string/predicate.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace pgmemo::proxy {
+namespace {
+
+using query::Reason;
+using query::Statement;
+using query::Transaction;
+using wire::Status;
+
+// What a text is taken for that could not be read at all: it may do anything.
+const Statement kAnything{};
+
+bool controls_transaction(const Statement& statement) noexcept
+{
+    return statement.may_commit ||
+           (statement.transaction != Transaction::none && statement.transaction != Transaction::inside);
+}
+
+// Never makes anything visible: a ROLLBACK, or the BEGIN of what comes.
+bool surely_commits_nothing(const Statement& statement) noexcept
+{
+    return statement.is_single &&
+           (statement.transaction == Transaction::rollback || statement.transaction == Transaction::begin ||
+            statement.transaction == Transaction::begin_other || statement.transaction == Transaction::inside);
+}
+
+bool is_extended(char type) noexcept
+{
+    return type == 'P' || type == 'B' || type == 'D' || type == 'E' || type == 'C' || type == 'S';
+}
+
+cache::Word* word_of(cache::Word* word) noexcept
+{
+    return word;
+}
+cache::Word* word_of(const std::pair<cache::Word*, std::uint64_t>& stamped) noexcept
+{
+    return stamped.first;
+}
+
+} // namespace
+
+template <class AnyWords>
+bool Exchange::reads_own_writes(const AnyWords& read) const noexcept
+{
+    const auto& written = transaction_.effects.words;
+    if (written.empty())
+        return false;
+    return std::any_of(read.begin(), read.end(), [&](const auto& word) {
+        return std::binary_search(written.begin(), written.end(), word_of(word));
+    });
+}
+
+Step Exchange::on_client(const wire::Frame& frame, Time now)
+{
+    if (!blind_reason_.empty() || !frame.first)
+        return {};
+    const bool opens_another = frame.type == 'Q' || frame.type == 'F' || (is_extended(frame.type) && !group_is_open());
+    if (owed_.size() >= kMaxOwed && opens_another)
+        return {Step::Kind::wait, {}, {}, {}};
+    switch (frame.type) {
+    case 'Q':
+        return on_query(frame, now);
+    case 'P':
+    case 'B':
+    case 'D':
+    case 'E':
+    case 'C':
+    case 'S':
+    case 'H':
+        return on_extended(frame, now);
+    case 'F': { // a function call is a query of unknown effect
+        Step step;
+        step.upstream = release_begin(now);
+        count_bypass(Reason::utility);
+        const bool in_transaction = is_quiet() && status_ != Status::idle;
+        auto& owed = owed_.emplace_back();
+        owed.since = now;
+        take_part(owed, kAnything, in_transaction);
+        return step;
+    }
+    case 'c':
+    case 'f':
+        if (!owed_.empty()) {
+            auto& owed = owed_.front().copy_in ? owed_.front() : owed_.back();
+            owed.copy_ended = true;
+            owed.copy_in = false;
+        }
+        return {};
+    case 'X':
+        begin_held_ = false; // it never reached the server, and now it need not
+        return {};
+    default:
+        return {}; // CopyData, a password, or what the server will refuse
+    }
+}
+
+Step Exchange::on_query(const wire::Frame& frame, Time now)
+{
+    if (group_is_open()) {
+        // Whether this Query is executed or skipped depends on an error that may not have come yet.
+        go_blind("a Query inside an extended-protocol group");
+        count_bypass(Reason::blind);
+        return {};
+    }
+    const auto sql =
+        frame.whole() ? wire::decode_query(frame.body) : wire::Result<std::string_view>{wire::Errc::short_field};
+    if (!sql) {
+        count_bypass(Reason::unparsed);
+        return relay_query(kAnything, std::nullopt, now);
+    }
+    if (known_) {
+        key_body_.assign(1, 'Q').append(*sql);
+        if (may_look_up()) {
+            if (auto entry = services_.cache.find({known_->identity, key_body_}, now);
+                entry && !reads_own_writes(cache::stamp_of(*entry))) {
+                if (is_quiet()) {
+                    metrics_.hits.add();
+                    return {Step::Kind::serve, {}, {}, std::move(entry)};
+                }
+                // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see
+                // depends on what comes before it.
+                if (only_plain_reads_owed())
+                    return {Step::Kind::wait, {}, {}, {}};
+            }
+        }
+    }
+    const auto statement = analyse(*sql);
+    return decide(*statement, *sql, now);
+}
+
+Step Exchange::decide(const Statement& statement, std::string_view sql, Time now)
+{
+    if (is_quiet()) {
+        if (auto step = hold_begin_back(statement, sql); step.kind == Step::Kind::answer)
+            return step;
+        const bool may_hit = statement.is_cacheable() || statement.reason == Reason::session_unknown;
+        if (may_hit && !settings_are_known() && status_ != Status::failed && database_.usable_catalog_id() != 0 &&
+            asked_in_vain_ != database_.usable_catalog_id())
+            return ask(now);
+    }
+    forget_names_if_told(statement, sql);
+    if (!statement.is_cacheable()) {
+        const auto reason =
+            statement.reason == Reason::session_unknown && !may_look_up() ? why_no_lookup() : statement.reason;
+        count_bypass(reason);
+        return relay_query(statement, std::nullopt, now);
+    }
+    return relay_query(statement, begin_fill(statement, sql), now);
+}
+
+/// A miss with its fill, open or not; or nothing where the statement bypasses the cache, which it counts.
+std::optional<cache::Fill> Exchange::begin_fill(const Statement& statement, std::string_view sql)
+{
+    if (!only_plain_reads_owed()) {
+        metrics_.misses.add(); // cacheable, but its turn depends on what is still under way
+        return std::nullopt;
+    }
+    if (const auto reason = why_no_lookup(); reason != Reason::none) {
+        count_bypass(reason);
+        return std::nullopt;
+    }
+    const auto words = read_words(statement);
+    if (reads_own_writes(words)) {
+        count_bypass(Reason::written_in_transaction);
+        return std::nullopt;
+    }
+    const auto config = services_.config.get();
+    const auto verdict = config->policy_for(statement.read_names, user_, database_.name(), sql);
+    if (!config->cache.enabled || !verdict.policy->enabled) {
+        count_bypass(!config->cache.enabled ? Reason::disabled : verdict.rule ? Reason::rule : Reason::no_rule);
+        return std::nullopt;
+    }
+    metrics_.misses.add();
+    key_body_.assign(1, 'Q').append(sql);
+    cache::Stamp stamp{words}; // before the request goes upstream, or it would vouch for too much
+    // The catalog that the statement was analysed with is still the server's, and was when the stamp was read: what
+    // changes it puts the snapshot out of use before it ends its flight.
+    if (database_.usable_catalog_id() != known_->catalog_id)
+        return std::nullopt;
+    const bool quiet = stamp.is_quiet();
+    auto fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp),
+                                           verdict.policy->max_entry_bytes, verdict.policy->ttl);
+    if (!quiet)
+        metrics_.fills_moved.add();
+    return fill;
+}
+
+Step Exchange::relay_query(const Statement& statement, std::optional<Fill> fill, Time now)
+{
+    const bool in_transaction = (is_quiet() && status_ != Status::idle) || begin_held_;
+    Step step;
+    step.upstream = release_begin(now);
+    auto& owed = owed_.emplace_back();
+    owed.since = now;
+    if (fill) {
+        owed.fill = std::move(*fill);
+        owed.measured = true;
+    }
+    take_part(owed, statement, in_transaction);
+    return step;
+}
+
+/// Puts a statement's effects on what is owed for it, and begins what it may commit.
+void Exchange::take_part(Owed& owed, const Statement& statement, bool surely_in_transaction)
+{
+    auto effects = effects_of(statement);
+    if (statement.transaction == Transaction::inside)
+        effects.changes_session |=
+            transaction_.effects.changes_session || session_may_change(); // ROLLBACK TO undoes a SET
+    const bool controls = controls_transaction(statement);
+    const bool in_failed = surely_in_transaction && status_ == Status::failed && statement.is_single;
+    const bool may_commit = !surely_commits_nothing(statement) && !in_failed && (controls || !surely_in_transaction);
+    if (may_commit) {
+        Effects all = transaction_.effects;
+        for (const auto& other : owed_)
+            all.add(other.effects); // this one's earlier part among them
+        all.add(effects);
+        if (!all.words.empty()) {
+            if (all.catalog != database_.wanted())
+                all.add(cache::Words{&database_.word()});
+            auto& flight = owed.flights.empty() ? owed.flights.emplace_back() : owed.flights.back();
+            flight.add(all.words);
+            owed.catalog = std::min(owed.catalog, all.catalog);
+            for (const auto* word : all.words)
+                (word == &database_.word() ? metrics_.database_invalidations : metrics_.invalidations).add();
+            owed.commits_catalog |= all.changes_catalog;
+            owed.commits_cluster |= all.changes_cluster;
+        }
+    }
+    if (controls) {
+        owed.controls_transaction = true;
+        owed.isolation = isolation_begun_by(statement);
+    }
+    owed.effects.add(effects);
+}
+
+/// A BEGIN waits until something has to go upstream, so that a transaction of hits costs PostgreSQL nothing; and with
+/// it its end.
+Step Exchange::hold_begin_back(const Statement& statement, std::string_view sql)
+{
+    Step step;
+    if (begin_held_) {
+        if (statement.transaction != Transaction::commit && statement.transaction != Transaction::rollback)
+            return step;
+        begin_held_ = false;
+    } else {
+        if (statement.transaction != Transaction::begin || status_ != Status::idle || why_no_lookup() != Reason::none ||
+            !known_->facts.read_committed_by_default)
+            return step;
+        begin_held_ = true;
+        begin_text_ = sql;
+        transaction_ = {};
+        transaction_.isolation = Isolation::read_committed;
+    }
+    count_bypass(Reason::transaction_control);
+    step.kind = Step::Kind::answer;
+    wire::append_command_complete(step.client, statement.tag);
+    wire::append_ready_for_query(step.client, status());
+    return step;
+}
+
+std::string Exchange::release_begin(Time now)
+{
+    std::string upstream;
+    if (!begin_held_)
+        return upstream;
+    begin_held_ = false;
+    wire::append_query(upstream, begin_text_);
+    auto& owed = owed_.emplace_back();
+    owed.kind = Owed::Kind::own_begin;
+    owed.controls_transaction = true;
+    owed.isolation = Isolation::read_committed;
+    owed.since = now;
+    return upstream;
+}
+
+Step Exchange::ask(Time now)
+{
+    Step step{Step::Kind::ask, release_begin(now), {}, {}};
+    wire::append_query(step.upstream, query::settings_query());
+    auto& owed = owed_.emplace_back();
+    owed.kind = Owed::Kind::own_question;
+    owed.since = now;
+    answer_ = nullptr;
+    asked_catalog_id_ = database_.usable_catalog_id();
+    asked_settings_epoch_ = services_.settings_epoch.load(std::memory_order_acquire);
+    metrics_.probes.add();
+    return step;
+}
+
+Step Exchange::on_extended(const wire::Frame& frame, Time now)
+{
+    Step step;
+    step.upstream = release_begin(now);
+    switch (frame.type) {
+    case 'P': {
+        const auto parse = wire::decode_parse(frame.body);
+        auto& group = open_group(now);
+        if (parse && frame.whole()) {
+            prepared_.parse_sent(parse->statement, std::make_shared<const std::string>(parse->sql));
+        } else if (const auto name = wire::decode_parse_name(frame.body)) {
+            prepared_.parse_sent(*name, nullptr);
+        } else {
+            go_blind("a Parse whose name cannot be read");
+            return step;
+        }
+        ++group.ops;
+        break;
+    }
+    case 'B': {
+        open_group(now);
+        const auto bind = wire::decode_bind(frame.body);
+        if (!bind) {
+            go_blind("a Bind whose names cannot be read");
+            return step;
+        }
+        prepared_.bind_sent(bind->portal, bind->statement);
+        break;
+    }
+    case 'E': {
+        auto& group = open_group(now);
+        const auto execute = wire::decode_execute(frame.body);
+        if (!execute) {
+            go_blind("an Execute that cannot be read");
+            return step;
+        }
+        on_execute(execute->portal, group);
+        break;
+    }
+    case 'C': {
+        auto& group = open_group(now);
+        const auto close = wire::decode_close(frame.body);
+        if (!close) {
+            go_blind("a Close that cannot be read");
+            return step;
+        }
+        if (close->kind == 'S') {
+            prepared_.close_sent(close->name);
+            ++group.ops;
+        } else {
+            prepared_.portal_closed(close->name);
+        }
+        break;
+    }
+    case 'D':
+        open_group(now);
+        break;
+    case 'S':
+        on_sync(now);
+        break;
+    default: // Flush: nothing is owed for it
+        break;
+    }
+    return step;
+}
+
+void Exchange::on_execute(std::string_view portal, Owed& group)
+{
+    const bool alone = owed_.size() == 1;
+    for (const auto& text : prepared_.texts_of_portal(portal)) {
+        const bool in_transaction = alone && status_ != Status::idle && !group.controls_transaction;
+        if (!text) {
+            count_bypass(Reason::utility);
+            take_part(group, kAnything, in_transaction);
+            continue;
+        }
+        const auto statement = analyse(*text);
+        const bool readable = statement->is_cacheable() || statement->reason == Reason::session_unknown;
+        count_bypass(readable ? Reason::extended_protocol : statement->reason);
+        take_part(group, *statement, in_transaction);
+        forget_names_if_told(*statement, *text);
+    }
+}
+
+void Exchange::on_sync(Time now)
+{
+    if (!owed_.empty() && owed_.front().copy_in && !owed_.front().copy_ended)
+        return; // in COPY FROM STDIN the server ignores it. Source: PostgreSQL documentation, "COPY Operations".
+    open_group(now).closed = true;
+    prepared_.group_sent();
+}
+
+Exchange::Owed& Exchange::open_group(Time now)
+{
+    if (!group_is_open()) {
+        auto& group = owed_.emplace_back();
+        group.kind = Owed::Kind::group;
+        group.closed = false;
+        group.since = now;
+    }
+    return owed_.back();
+}
+
+void Exchange::forget_names_if_told(const Statement& statement, std::string_view sql)
+{
+    const bool may_rename = statement.reason == Reason::session_command || statement.reason == Reason::multiple ||
+                            statement.reason == Reason::unparsed || statement.reason == Reason::encoding ||
+                            statement.reason == Reason::utility;
+    if (may_rename && (boost::algorithm::icontains(sql, "deallocate") || boost::algorithm::icontains(sql, "discard") ||
+                       boost::algorithm::icontains(sql, "prepare")))
+        prepared_.forget_all();
+}
+
+} // namespace pgmemo::proxy
