@@ -111,8 +111,8 @@ def direct(postgres, database):
 
 
 @pytest.fixture
-def pgmemo(postgres, database):
-    """pgmemo in front of the shared cluster."""
+def pgmemo(postgres, database, direct):
+    """pgmemo in front of the shared cluster, with the test's own database for its catalog."""
     process = harness.Pgmemo(postgres.uri(database))
     yield process
     process.stop()

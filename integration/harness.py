@@ -333,12 +333,16 @@ class Pgmemo:
         self.file.write_text(json.dumps({key: value for key, value in config.items() if value is not None}, indent=1))
 
     def reload(self, **changes):
-        """Rewrites the configuration, sends SIGHUP and waits until the log has a new line about it."""
+        """Rewrites the configuration, sends SIGHUP and gives what the log says of it."""
         before = len(self.log_text())
         self.write_config(**changes)
         self.process.send_signal(signal.SIGHUP)
-        return eventually(lambda: self.log_text()[before:] if "\n" in self.log_text()[before:] else None,
-                          "the reload is logged")
+
+        def verdict():
+            said = self.log_text()[before:]
+            return said if re.search("is in force|was refused", said) else None
+
+        return eventually(verdict, "the log says what became of the reload")
 
     def _check_alive(self):
         if self.process.poll() is not None:
@@ -423,6 +427,14 @@ class Pgmemo:
 
         eventually(hits, lambda: f"{sql!r} hits; the last answers: {answers[-3:]}", seconds)
         return answers[-1].rows
+
+    def settle(self, session, sql):
+        """Repeats a SELECT until it hits, or is refused for a reason of its own; its rows."""
+        def settled():
+            answer = self.ask(session, sql)
+            return answer if answer.is_hit or answer.reason not in ("", "catalog_unknown") else None
+
+        return eventually(settled, f"{sql!r} hits or is refused for good").rows
 
     # --- the process
 
