@@ -19,9 +19,9 @@ constexpr std::size_t kHoleShare = 32; // what malloc's heap loses to holes: mea
 constexpr std::size_t kLeastIdentities = 64u << 10;
 constexpr std::size_t kFillOverhead = 256; // of one that has gathered nothing yet
 
-/// One heap for all threads. With a heap each (glibc's way), what one thread stores and another evicts leaves holes in all of
-/// them: 32 MiB of entries of a few KiB, stored by three threads, took 43 MiB of memory, and 30 in one heap. A hit allocates
-/// nothing, so the heap's lock is met on misses only.
+/// One heap for all threads. With a heap each (glibc's way), what one thread stores and another evicts leaves holes in
+/// all of them: 32 MiB of entries of a few KiB, stored by three threads, took 43 MiB of memory, and 30 in one heap. A
+/// hit allocates nothing, so the heap's lock is met on misses only.
 void share_one_heap() noexcept
 {
 #ifdef __GLIBC__
@@ -83,8 +83,8 @@ EntryRef Cache::find(const Key& key, Clock::time_point now)
 Fill Cache::begin_fill(const Key& key, Stamp stamp, std::size_t max_bytes, std::optional<std::chrono::milliseconds> ttl)
 {
     Fill fill;
-    const std::size_t most = std::min({max_bytes, state_->options.max_entry_bytes,
-                                       std::size_t{std::numeric_limits<std::uint32_t>::max()}});
+    const std::size_t most =
+        std::min({max_bytes, state_->options.max_entry_bytes, std::size_t{std::numeric_limits<std::uint32_t>::max()}});
     if (!key.identity || !stamp.is_quiet() || most == 0 || state_->memory.shards() == 0)
         return fill;
     const std::size_t first = kFillOverhead + key.body.size() + stamp.words().size_bytes();

@@ -18,14 +18,15 @@ namespace pgmemo::cache {
 /// What the cache tells of itself; read at any time from any thread.
 struct CacheStats {
     std::uint64_t entries = 0;
-    std::uint64_t bytes = 0;         ///< of entries, everything that they cost included, those still being read included
-    std::uint64_t overhead_bytes = 0; ///< of the tables, the ghost queue and the identities; with the other two within the limit
-    std::uint64_t fill_bytes = 0;    ///< of fills in progress
+    std::uint64_t bytes = 0; ///< of entries, everything that they cost included, those still being read included
+    std::uint64_t overhead_bytes =
+        0; ///< of the tables, the ghost queue and the identities; with the other two within the limit
+    std::uint64_t fill_bytes = 0; ///< of fills in progress
     std::uint64_t limit_bytes = 0;
-    std::uint64_t evictions = 0;     ///< to make room
-    std::uint64_t expirations = 0;   ///< TTL
-    std::uint64_t reclaimed = 0;     ///< dead by a moved version
-    std::uint64_t rejected = 0;      ///< no room could be made
+    std::uint64_t evictions = 0;   ///< to make room
+    std::uint64_t expirations = 0; ///< TTL
+    std::uint64_t reclaimed = 0;   ///< dead by a moved version
+    std::uint64_t rejected = 0;    ///< no room could be made
 };
 
 class Cache;
@@ -75,17 +76,17 @@ enum class Stored : std::uint8_t { yes, moved, no_room };
 
 /// The cache as sessions see it. Threads: safe.
 ///
-/// The memory tier answers at once, so `find` is a plain call. A tier that is far away will be asked by an awaitable beside it, from
-/// the same place in the session, after `find` has missed.
+/// The memory tier answers at once, so `find` is a plain call. A tier that is far away will be asked by an awaitable
+/// beside it, from the same place in the session, after `find` has missed.
 ///
-/// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, fills in progress. An entry
-/// evicted while a client still reads it counts until it is gone.
+/// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, fills in
+/// progress. An entry evicted while a client still reads it counts until it is gone.
 ///
-/// Have it made before the threads that store: its constructor has malloc keep one heap for all of them, without which holes in
-/// the heaps would break the bound.
+/// Have it made before the threads that store: its constructor has malloc keep one heap for all of them, without which
+/// holes in the heaps would break the bound.
 ///
-/// Lifetime: an EntryRef may outlive the cache and frees itself, but is_current() on it needs the cache's versions. Fills
-/// must not outlive it.
+/// Lifetime: an EntryRef may outlive the cache and frees itself, but is_current() on it needs the cache's versions.
+/// Fills must not outlive it.
 class Cache {
 public:
     struct Options {
@@ -101,15 +102,16 @@ public:
     Versions& versions() noexcept;
     IdentityTable& identities() noexcept;
 
-    /// The entry for a key if it is there, not expired and its stamp is current at the moment of the call. Null otherwise; an entry
-    /// found dead is dropped on the way.
+    /// The entry for a key if it is there, not expired and its stamp is current at the moment of the call. Null
+    /// otherwise; an entry found dead is dropped on the way.
     EntryRef find(const Key&, Clock::time_point now);
 
-    /// Opens a fill. `stamp` was read before the request went upstream. Closed from the start when the stamp is not quiet.
+    /// Opens a fill. `stamp` was read before the request went upstream. Closed from the start when the stamp is not
+    /// quiet.
     Fill begin_fill(const Key&, Stamp stamp, std::size_t max_bytes, std::optional<std::chrono::milliseconds> ttl);
 
-    /// Stores what the fill has gathered, if its stamp is still current. The TTL counts from begin_fill: what was read may
-    /// have been changed behind our back since then. A fill that is closed is `no_room`.
+    /// Stores what the fill has gathered, if its stamp is still current. The TTL counts from begin_fill: what was read
+    /// may have been changed behind our back since then. A fill that is closed is `no_room`.
     Stored finish_fill(Fill&&, Clock::time_point now);
 
     /// Walks a part of the table and drops what is expired or dead. Called every few milliseconds by one thread; cheap

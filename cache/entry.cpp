@@ -15,8 +15,8 @@ constexpr std::size_t kMallocHeader = 8;
 constexpr std::size_t kMallocGrain = 16;
 constexpr std::size_t kPage = 4096;
 
-/// From here on an entry has pages of its own, which go back to the kernel with it. malloc takes such sizes from its heap once
-/// it has seen one freed, and holes of all sizes then made the process half as large again as the bound.
+/// From here on an entry has pages of its own, which go back to the kernel with it. malloc takes such sizes from its
+/// heap once it has seen one freed, and holes of all sizes then made the process half as large again as the bound.
 constexpr std::size_t kMappedFrom = 32u << 10;
 
 constexpr std::size_t round_up(std::size_t bytes, std::size_t grain) noexcept

@@ -24,8 +24,8 @@ struct Key {
     std::string_view body; ///< the form of the protocol and the SQL text (later: parameters and formats too)
 };
 
-/// A stored reply. Immutable once stored, but for its reference count and what the eviction notes on it. One allocation holds
-/// it whole (header, stamp, key body, reply), so that its size is known and a hit touches few lines.
+/// A stored reply. Immutable once stored, but for its reference count and what the eviction notes on it. One allocation
+/// holds it whole (header, stamp, key body, reply), so that its size is known and a hit touches few lines.
 ///
 /// Reference-counted: a slow reader never copies one, an eviction never waits for one. Bytes count against the bound of
 /// the cache until the last reference is gone.
@@ -35,8 +35,8 @@ using EntryRef = boost::intrusive_ptr<const Entry>;
 void intrusive_ptr_add_ref(const Entry*) noexcept;
 void intrusive_ptr_release(const Entry*) noexcept;
 
-std::string_view reply_of(const Entry&) noexcept;               ///< the stored bytes
+std::string_view reply_of(const Entry&) noexcept; ///< the stored bytes
 std::span<const std::pair<Word*, std::uint64_t>> stamp_of(const Entry&) noexcept;
-bool is_current(const Entry&) noexcept;                         ///< its stamp equals the present
+bool is_current(const Entry&) noexcept; ///< its stamp equals the present
 
 } // namespace pgmemo::cache

@@ -9,8 +9,8 @@
 
 namespace pgmemo::cache {
 
-/// Bytes charged to a part of the memory tier. Lives until the tier has let go of it *and* the last entry charged to it is gone:
-/// an entry that a slow reader holds may outlive the cache.
+/// Bytes charged to a part of the memory tier. Lives until the tier has let go of it *and* the last entry charged to it
+/// is gone: an entry that a slow reader holds may outlive the cache.
 class Account {
 public:
     static Account* open() { return new Account; }
@@ -43,9 +43,11 @@ public:
     static std::size_t charge_for(std::size_t stamp_words, std::size_t body_bytes, std::size_t reply_bytes) noexcept;
 
     /// One reference, the caller's. Takes over `charge` bytes that the account was charged already. The reply is the
-    /// caller's to write (reply_room()) before anybody else sees the entry. Throws bad_alloc, having taken nothing over.
-    static Entry* make(Account& account, std::size_t charge, std::shared_ptr<const Identity> identity, std::uint64_t hash,
-                       std::string_view body, std::span<const Pair> stamp, std::size_t reply_bytes, std::int64_t expires);
+    /// caller's to write (reply_room()) before anybody else sees the entry. Throws bad_alloc, having taken nothing
+    /// over.
+    static Entry* make(Account& account, std::size_t charge, std::shared_ptr<const Identity> identity,
+                       std::uint64_t hash, std::string_view body, std::span<const Pair> stamp, std::size_t reply_bytes,
+                       std::int64_t expires);
 
     std::span<const Pair> stamp() const noexcept { return {reinterpret_cast<const Pair*>(this + 1), stamp_words_}; }
     std::string_view body() const noexcept { return {tail(), body_bytes_}; }

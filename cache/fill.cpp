@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kLeastPiece = 512;
 constexpr std::size_t kLargestPiece = 16u << 10; // a size that malloc's heap has holes for
-constexpr std::size_t kPieceOverhead = 32; // malloc's, and the piece's place in the list
+constexpr std::size_t kPieceOverhead = 32;       // malloc's, and the piece's place in the list
 
 } // namespace
 

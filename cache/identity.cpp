@@ -8,8 +8,10 @@ namespace pgmemo::cache {
 
 namespace {
 
-/// What an identity costs beside its text: itself, shared_ptr's block, the table's slot at its emptiest, malloc's headers.
-constexpr std::size_t kOverhead = sizeof(Identity) + 96 + 4 * (sizeof(std::string_view) + sizeof(std::weak_ptr<int>)) + 48;
+/// What an identity costs beside its text: itself, shared_ptr's block, the table's slot at its emptiest, malloc's
+/// headers.
+constexpr std::size_t kOverhead =
+    sizeof(Identity) + 96 + 4 * (sizeof(std::string_view) + sizeof(std::weak_ptr<int>)) + 48;
 
 std::size_t cost_of(const std::string& text) noexcept
 {
@@ -19,7 +21,10 @@ std::size_t cost_of(const std::string& text) noexcept
 } // namespace
 
 struct IdentityTable::State {
-    explicit State(std::size_t max) : max_bytes(max) {}
+    explicit State(std::size_t max)
+        : max_bytes(max)
+    {
+    }
 
     /// The view is of the identity's own text, so a slot goes, at the latest, with its identity.
     using Table = boost::unordered_flat_map<std::string_view, std::weak_ptr<const Identity>>;
@@ -45,7 +50,10 @@ namespace {
 
 /// An identity and the table that it leaves when its last reference goes.
 struct Held {
-    explicit Held(std::string_view text) : identity{std::string{text}, 0} {}
+    explicit Held(std::string_view text)
+        : identity{std::string{text}, 0}
+    {
+    }
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     ~Held()
@@ -61,7 +69,10 @@ struct Held {
 
 } // namespace
 
-IdentityTable::IdentityTable(std::size_t max_bytes) : state_(std::make_shared<State>(max_bytes)) {}
+IdentityTable::IdentityTable(std::size_t max_bytes)
+    : state_(std::make_shared<State>(max_bytes))
+{
+}
 IdentityTable::~IdentityTable() = default;
 
 std::shared_ptr<const Identity> IdentityTable::intern(std::string_view text)

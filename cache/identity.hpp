@@ -8,8 +8,8 @@
 
 namespace pgmemo::cache {
 
-/// Who asks: database, roles and every setting that can change a result. Sessions with the same text hold the same object, so
-/// the key compares one pointer and still compares the whole.
+/// Who asks: database, roles and every setting that can change a result. Sessions with the same text hold the same
+/// object, so the key compares one pointer and still compares the whole.
 struct Identity {
     std::string text;
     std::uint64_t id = 0; ///< never reused in this process

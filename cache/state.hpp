@@ -22,7 +22,10 @@ struct Shares {
 /// The bytes that fills in progress may take together. Threads: safe.
 class FillBudget {
 public:
-    explicit FillBudget(std::size_t limit) : limit_(limit) {}
+    explicit FillBudget(std::size_t limit)
+        : limit_(limit)
+    {
+    }
     bool reserve(std::size_t bytes) noexcept
     {
         if (used_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= limit_)

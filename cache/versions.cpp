@@ -95,7 +95,10 @@ struct Versions::State {
     }
 };
 
-Versions::Versions() : state_(std::make_unique<State>()) {}
+Versions::Versions()
+    : state_(std::make_unique<State>())
+{
+}
 Versions::~Versions() = default;
 
 Word& Versions::database(Oid database)
@@ -142,7 +145,10 @@ bool Stamp::is_current() const noexcept
                        [](const auto& pair) { return pair.first->load() == pair.second; });
 }
 
-Flight::Flight(Flight&& other) noexcept : words_(std::exchange(other.words_, {})) {}
+Flight::Flight(Flight&& other) noexcept
+    : words_(std::exchange(other.words_, {}))
+{
+}
 
 Flight& Flight::operator=(Flight&& other) noexcept
 {

@@ -22,19 +22,20 @@ public:
     static constexpr std::uint64_t kVersion = std::uint64_t{1} << 24;
     static constexpr std::uint64_t kFlightMask = kVersion - 1;
 
-    void begin() noexcept;                     ///< one version more, one flight more
-    void end() noexcept;                       ///< one flight less
-    void move() noexcept;                      ///< one version more: a change already made, seen from outside
+    void begin() noexcept; ///< one version more, one flight more
+    void end() noexcept;   ///< one flight less
+    void move() noexcept;  ///< one version more: a change already made, seen from outside
     std::uint64_t load() const noexcept;
-    static std::uint64_t moves() noexcept;     ///< how many begins and moves there were in this process: has anything changed?
+    static std::uint64_t
+    moves() noexcept; ///< how many begins and moves there were in this process: has anything changed?
     static bool in_flight(std::uint64_t word) noexcept { return (word & kFlightMask) != 0; }
 
 private:
     std::atomic<std::uint64_t> value_{kVersion};
 };
 
-/// The words of every relation and every database. A word, once asked for, lives as long as this: pointers to it stay good.
-/// Threads: safe.
+/// The words of every relation and every database. A word, once asked for, lives as long as this: pointers to it stay
+/// good. Threads: safe.
 class Versions {
 public:
     Versions();
@@ -59,8 +60,8 @@ public:
     Stamp() = default;
     explicit Stamp(std::span<Word* const> words); ///< reads each word now: before the read is sent upstream
 
-    bool is_quiet() const noexcept { return quiet_; }  ///< no commit was in flight
-    bool is_current() const noexcept;                  ///< every word still equals
+    bool is_quiet() const noexcept { return quiet_; } ///< no commit was in flight
+    bool is_current() const noexcept;                 ///< every word still equals
     std::span<const std::pair<Word*, std::uint64_t>> words() const noexcept { return words_; }
 
 private:

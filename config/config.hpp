@@ -26,16 +26,16 @@ struct Address {
 
 /// How cacheable statements that a rule matches are cached.
 struct CachePolicy {
-    bool enabled = true;                            ///< `cache: off` is false
-    std::optional<std::chrono::milliseconds> ttl;   ///< nullopt: no expiry
+    bool enabled = true;                          ///< `cache: off` is false
+    std::optional<std::chrono::milliseconds> ttl; ///< nullopt: no expiry
     std::size_t max_entry_bytes = 0;
 };
 
 /// What a rule asks of a statement. A condition that is not given holds; all given ones must. In a list one is enough.
 struct Match {
-    std::vector<std::string> tables;   ///< globs over `schema.table`; one of the relations read must match
-    std::vector<std::string> users;    ///< globs over the role that logged in
-    std::vector<std::string> databases;///< globs
+    std::vector<std::string> tables;       ///< globs over `schema.table`; one of the relations read must match
+    std::vector<std::string> users;        ///< globs over the role that logged in
+    std::vector<std::string> databases;    ///< globs
     std::shared_ptr<const re2::RE2> query; ///< found anywhere in the SQL text
 };
 
@@ -91,11 +91,12 @@ struct Problem {
     std::string file;
     int line = 0;
     int column = 0;
-    std::string text; ///< one sentence: the key, what was found, what was expected
+    std::string text;        ///< one sentence: the key, what was found, what was expected
     std::string str() const; ///< file:line:column: text
 };
 
-/// What the command line says; it wins over the file. Each is checked as the file's own key is, and a problem names the flag.
+/// What the command line says; it wins over the file. Each is checked as the file's own key is, and a problem names the
+/// flag.
 struct Overrides {
     std::optional<std::string> upstream;  ///< --upstream
     std::vector<std::string> listen;      ///< --listen, each
@@ -111,8 +112,9 @@ struct Loaded {
 };
 
 Loaded load_file(const std::string& path, const Overrides& flags = {});
-Loaded load_text(const std::string& yaml, const std::string& name, const Overrides& flags = {}); ///< `name` stands for the file in problems
-Loaded load_flags(const Overrides& flags); ///< no file at all
+Loaded load_text(const std::string& yaml, const std::string& name,
+                 const Overrides& flags = {}); ///< `name` stands for the file in problems
+Loaded load_flags(const Overrides& flags);     ///< no file at all
 
 /// "host:port", "[::1]:6432", ":6432", "/path/of/a/socket".
 std::optional<Address> parse_address(const std::string& text);

@@ -20,10 +20,10 @@ namespace pgmemo::config {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 1u << 20;
-constexpr int kMaxDepth = 32;                   // the format itself needs five
+constexpr int kMaxDepth = 32; // the format itself needs five
 constexpr std::size_t kLeastMemory = 1u << 20;
-constexpr std::size_t kEntriesAtLeast = 8;      // so many of the largest entries must fit into the memory
-constexpr unsigned kMostUpstream = 10'000;      // of 1,024 requests each: below the 16,777,215 flights of a version word
+constexpr std::size_t kEntriesAtLeast = 8; // so many of the largest entries must fit into the memory
+constexpr unsigned kMostUpstream = 10'000; // of 1,024 requests each: below the 16,777,215 flights of a version word
 constexpr unsigned kMostThreads = 256;
 
 /// Looks at the shape alone, before any tree is built: yaml-cpp builds and frees trees by recursion.
@@ -114,14 +114,18 @@ bool is_conninfo(std::string_view text)
 /// Turns sections into a Config. Each `read_` takes what stands at its key.
 class Loader {
 public:
-    Loader(Reader& reader, const Overrides& flags) : reader_(reader), flags_(flags) {}
+    Loader(Reader& reader, const Overrides& flags)
+        : reader_(reader)
+        , flags_(flags)
+    {
+    }
 
     std::shared_ptr<const Config> load(const YAML::Node& root)
     {
         const Place start{1, 1};
         auto top = reader_.section(
-            {"", start, root},
-            {"listen", "upstream", "threads", "pool", "cache", "capture", "rules", "metrics", "log"}, {"tls", "admin"});
+            {"", start, root}, {"listen", "upstream", "threads", "pool", "cache", "capture", "rules", "metrics", "log"},
+            {"tls", "admin"});
         apply_flags(top);
         read_upstream(top);
         with(top, "listen", &Loader::read_listen);
@@ -283,9 +287,9 @@ private:
             return std::nullopt;
         }
         if (*bytes > most) {
-            reader_.fail(field, fmt::format("{} is more than an eighth of cache.memory ({}); at most {} here",
-                                            size_text(*bytes), size_text(config_->cache.memory_bytes),
-                                            size_text(most)));
+            reader_.fail(field,
+                         fmt::format("{} is more than an eighth of cache.memory ({}); at most {} here",
+                                     size_text(*bytes), size_text(config_->cache.memory_bytes), size_text(most)));
             return std::nullopt;
         }
         return bytes;

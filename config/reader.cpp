@@ -127,8 +127,8 @@ Section Reader::section(const Field& field, std::initializer_list<std::string_vi
         } else if (std::find(later.begin(), later.end(), key) != later.end()) {
             fail(at, fmt::format("{}{}: not in this version of pgmemo", prefix, key));
         } else if (const auto meant = nearest(key, known); !meant.empty()) {
-            fail(at, fmt::format("unknown key {}{}; did you mean \"{}\"?", quoted(key),
-                                 top ? "" : " in " + field.name, meant));
+            fail(at, fmt::format("unknown key {}{}; did you mean \"{}\"?", quoted(key), top ? "" : " in " + field.name,
+                                 meant));
         } else {
             fail(at, fmt::format("unknown key {}{}; known are {}", quoted(key), top ? "" : " in " + field.name,
                                  fmt::join(known, ", ")));
@@ -201,8 +201,9 @@ std::optional<std::optional<std::chrono::milliseconds>> Reader::ttl(const Field&
         return std::optional<std::chrono::milliseconds>{};
     const auto value = parse_duration(*text);
     if (!value) {
-        fail(field, fmt::format("{} is not a duration; write a whole number with ms, s, m, h or d, or none for no expiry",
-                                quoted(*text)));
+        fail(field,
+             fmt::format("{} is not a duration; write a whole number with ms, s, m, h or d, or none for no expiry",
+                         quoted(*text)));
         return std::nullopt;
     }
     if (value->count() == 0) {

@@ -30,10 +30,14 @@ struct Field {
 
 using Section = std::map<std::string, Field, std::less<>>;
 
-/// Reads typed values out of YAML and notes whatever is wrong with them; a reading that fails yields nullopt and goes on.
+/// Reads typed values out of YAML and notes whatever is wrong with them; a reading that fails yields nullopt and goes
+/// on.
 class Reader {
 public:
-    explicit Reader(std::string file) : file_(std::move(file)) {}
+    explicit Reader(std::string file)
+        : file_(std::move(file))
+    {
+    }
 
     void fail(Place place, std::string text);
     void fail(const Field& field, std::string_view text); ///< "<name>: <text>"
@@ -43,7 +47,7 @@ public:
                     std::initializer_list<std::string_view> later = {});
 
     std::optional<std::string> word(const Field&);
-    std::vector<Field> items(const Field&); ///< a list's, or the one value itself
+    std::vector<Field> items(const Field&);       ///< a list's, or the one value itself
     std::vector<std::string> words(const Field&); ///< one word or a list of at least one
     std::optional<bool> on_or_off(const Field&);
     std::optional<std::size_t> size(const Field&);

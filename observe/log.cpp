@@ -103,7 +103,10 @@ std::string_view level_name(spdlog::level::level_enum level) noexcept
 
 class LineFormatter final : public spdlog::formatter {
 public:
-    explicit LineFormatter(LogStyle style) : style_(style) {}
+    explicit LineFormatter(LogStyle style)
+        : style_(style)
+    {
+    }
 
     void format(const spdlog::details::log_msg& event, spdlog::memory_buf_t& out) override
     {

@@ -10,8 +10,9 @@
 
 namespace pgmemo::observe {
 
-/// Logs go to stderr through spdlog's default logger: `spdlog::info("session {}: …", id)`. One event is one line, whatever the
-/// message holds: control characters are escaped in both forms, and bytes that are no UTF-8 are replaced in JSON.
+/// Logs go to stderr through spdlog's default logger: `spdlog::info("session {}: …", id)`. One event is one line,
+/// whatever the message holds: control characters are escaped in both forms, and bytes that are no UTF-8 are replaced
+/// in JSON.
 ///
 ///   text: 2024-05-01T12:00:00.123Z info  listening on 127.0.0.1:6432
 ///   json: {"time":"2024-05-01T12:00:00.123Z","level":"info","message":"listening on 127.0.0.1:6432"}

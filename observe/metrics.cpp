@@ -78,7 +78,10 @@ struct FoldedLatency {
 struct Metrics::State {
     /// On lines of its own: what one thread writes, no other thread's writes may slow.
     struct alignas(64) Padded {
-        explicit Padded(std::size_t reasons) : metrics(reasons) {}
+        explicit Padded(std::size_t reasons)
+            : metrics(reasons)
+        {
+        }
         ThreadMetrics metrics;
     };
 
@@ -96,12 +99,12 @@ struct Metrics::State {
             total += read(thread->metrics);
         return static_cast<double>(total);
     }
-    double sum(Count ThreadMetrics::* count) const
+    double sum(Count ThreadMetrics::*count) const
     {
         return sum([count](const ThreadMetrics& thread) { return (thread.*count).read(); });
     }
 
-    MetricFamily total(std::string name, std::string help, Count ThreadMetrics::* count) const
+    MetricFamily total(std::string name, std::string help, Count ThreadMetrics::*count) const
     {
         return {std::move(name), std::move(help), MetricType::Counter, {counter({}, sum(count))}};
     }
@@ -142,7 +145,7 @@ struct Metrics::State {
     }
     MetricFamily bytes() const
     {
-        const auto cell = [this](const char* side, const char* direction, Count ThreadMetrics::* count) {
+        const auto cell = [this](const char* side, const char* direction, Count ThreadMetrics::*count) {
             return counter({{"side", side}, {"direction", direction}}, sum(count));
         };
         return {"pgmemo_bytes_total",
@@ -168,12 +171,12 @@ struct Metrics::State {
     }
 };
 
-Metrics::Metrics(std::vector<std::string> reason_names) : state_(std::make_unique<State>())
+Metrics::Metrics(std::vector<std::string> reason_names)
+    : state_(std::make_unique<State>())
 {
     using Seconds = std::chrono::duration<double>;
     state_->reasons = std::move(reason_names);
-    state_->started =
-        std::chrono::duration_cast<Seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    state_->started = std::chrono::duration_cast<Seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 Metrics::~Metrics() = default;
@@ -212,14 +215,20 @@ std::string Metrics::expose() const
                     &ThreadMetrics::blind_sessions),
         state.bytes(),
         state.durations(),
-        {"pgmemo_build_info", "1, with the version as a label.", MetricType::Gauge,
+        {"pgmemo_build_info",
+         "1, with the version as a label.",
+         MetricType::Gauge,
          {gauge({{"version", PGMEMO_VERSION}}, 1)}},
-        {"process_start_time_seconds", "When the process started, in seconds since 1970.", MetricType::Gauge,
+        {"process_start_time_seconds",
+         "When the process started, in seconds since 1970.",
+         MetricType::Gauge,
          {gauge({}, state.started)}},
     };
     for (const Gauge& each : state.gauges) {
         const double value = each.read();
-        families.push_back({each.name, each.help, each.is_counter ? MetricType::Counter : MetricType::Gauge,
+        families.push_back({each.name,
+                            each.help,
+                            each.is_counter ? MetricType::Counter : MetricType::Gauge,
                             {each.is_counter ? counter({}, value) : gauge({}, value)}});
     }
     std::ostringstream out;

@@ -29,7 +29,8 @@ private:
 
 /// Latencies in log-linear buckets (four to an octave, from 1 µs to 67 s). One writer, any readers.
 ///
-/// Bucket 0 holds all up to 1 µs, the last one all above 67.1 s; a bucket includes its upper bound, as Prometheus' `le` does.
+/// Bucket 0 holds all up to 1 µs, the last one all above 67.1 s; a bucket includes its upper bound, as Prometheus' `le`
+/// does.
 class Latency {
 public:
     static constexpr std::size_t kOctaves = 26;
@@ -47,13 +48,16 @@ private:
 
 /// What one I/O thread counts. Written by that thread only.
 struct ThreadMetrics {
-    explicit ThreadMetrics(std::size_t reasons) : bypasses(reasons) {}
+    explicit ThreadMetrics(std::size_t reasons)
+        : bypasses(reasons)
+    {
+    }
 
     Count hits;
-    Count misses;                 ///< cacheable, not in the cache; forwarded
-    std::vector<Count> bypasses;  ///< by reason code
+    Count misses;                ///< cacheable, not in the cache; forwarded
+    std::vector<Count> bypasses; ///< by reason code
     Count fills_stored;
-    Count fills_moved;            ///< dropped: a version moved, or a commit was in flight
+    Count fills_moved; ///< dropped: a version moved, or a commit was in flight
     Count fills_too_large;
     Count fills_unstorable;       ///< the reply was an error or held something that belongs to its client alone
     Count invalidations;          ///< version words moved by writes
@@ -77,7 +81,8 @@ struct Gauge {
     std::function<double()> read; ///< called from the admin thread
 };
 
-/// All metrics of the process. `thread()` once for every I/O thread; `add_gauge` while starting up; `expose()` from the admin thread.
+/// All metrics of the process. `thread()` once for every I/O thread; `add_gauge` while starting up; `expose()` from the
+/// admin thread.
 class Metrics {
 public:
     /// `reason_names`: the label values of bypasses, by index.

@@ -368,19 +368,22 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
 void Exchange::on_execute(std::string_view portal, Owed& group)
 {
     const bool alone = owed_.size() == 1;
+    auto reason = Reason::extended_protocol;
     for (const auto& text : prepared_.texts_of_portal(portal)) {
         const bool in_transaction = alone && status_ != Status::idle && !group.controls_transaction;
         if (!text) {
-            count_bypass(Reason::utility);
+            reason = Reason::utility;
             take_part(group, kAnything, in_transaction);
             continue;
         }
         const auto statement = analyse(*text);
-        const bool readable = statement->is_cacheable() || statement->reason == Reason::session_unknown;
-        count_bypass(readable ? Reason::extended_protocol : statement->reason);
+        const bool readable = statement->is_cacheable() || statement->reason == Reason::session_unknown ||
+                              statement->reason == Reason::parameters;
+        reason = readable ? Reason::extended_protocol : statement->reason;
         take_part(group, *statement, in_transaction);
         forget_names_if_told(*statement, *text);
     }
+    count_bypass(reason);
 }
 
 void Exchange::on_sync(Time now)

@@ -98,8 +98,8 @@ Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const Nam
     statement.tag = tag_of(only.kind);
     statement.reason = refusal_of(only, catalog, names);
     // A proof of cacheability and a suspicion of effects contradict each other: trust the suspicion.
-    if (statement.is_cacheable() &&
-        (!statement.is_read_only() || statement.changes_session || statement.changes_catalog || statement.changes_cluster))
+    if (statement.is_cacheable() && (!statement.is_read_only() || statement.changes_session ||
+                                     statement.changes_catalog || statement.changes_cluster))
         statement.reason = Reason::user_function;
     return statement;
 }
@@ -107,14 +107,20 @@ Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const Nam
 } // namespace
 
 struct Analyzer::State {
-    explicit State(std::size_t memo_bytes) : memo(memo_bytes) {}
+    explicit State(std::size_t memo_bytes)
+        : memo(memo_bytes)
+    {
+    }
 
     Memo memo;
     std::shared_ptr<const Statement> unparsed = anything(Reason::unparsed);
     std::shared_ptr<const Statement> unreadable = anything(Reason::encoding);
 };
 
-Analyzer::Analyzer(std::size_t memo_bytes) : state_(std::make_unique<State>(memo_bytes)) {}
+Analyzer::Analyzer(std::size_t memo_bytes)
+    : state_(std::make_unique<State>(memo_bytes))
+{
+}
 Analyzer::~Analyzer() = default;
 
 std::shared_ptr<const Statement> Analyzer::analyse(std::string_view sql, const std::shared_ptr<const Catalog>& catalog,
@@ -130,8 +136,8 @@ try {
     const auto facts = read_facts(sql);
     auto statement = state_->unparsed;
     if (facts.is_understood)
-        statement = std::make_shared<const Statement>(
-            resolve(facts, catalog ? &catalog->impl() : nullptr, scope.get()));
+        statement =
+            std::make_shared<const Statement>(resolve(facts, catalog ? &catalog->impl() : nullptr, scope.get()));
     state_->memo.remember(sql, view, statement);
     return statement;
 } catch (...) { // out of memory

@@ -13,8 +13,8 @@
 namespace pgmemo::query {
 
 /// The schemas in which a session's unqualified names are looked up, in order, as the server itself reports them
-/// (`current_schemas(true)`): `"$user"` is resolved, schemas that do not exist or may not be used are gone, the implicit
-/// `pg_catalog` is at its place.
+/// (`current_schemas(true)`): `"$user"` is resolved, schemas that do not exist or may not be used are gone, the
+/// implicit `pg_catalog` is at its place.
 struct NameScope {
     std::uint64_t id = 0; ///< equal ids, equal schemas; never reused in this process
     std::vector<std::string> schemas;
@@ -27,8 +27,8 @@ struct Dialect {
     bool is_readable() const noexcept { return standard_conforming_strings && ascii_safe_encoding; }
 };
 
-/// Whether a client_encoding, as PostgreSQL reports it, keeps ASCII bytes to ASCII characters: false for SJIS, BIG5, GBK,
-/// UHC, GB18030, JOHAB, SHIFT_JIS_2004 and for any name not known.
+/// Whether a client_encoding, as PostgreSQL reports it, keeps ASCII bytes to ASCII characters: false for SJIS, BIG5,
+/// GBK, UHC, GB18030, JOHAB, SHIFT_JIS_2004 and for any name not known.
 bool is_ascii_safe(std::string_view client_encoding) noexcept;
 
 /// SQL text → `Statement`, remembered by text.

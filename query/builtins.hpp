@@ -27,10 +27,10 @@ bool is_well_known(std::string_view function) noexcept;
 bool inspects_any_value(std::string_view function) noexcept;
 
 enum class TypeKind {
-    safe,     ///< its input and output depend on the text and the settings alone
-    time,     ///< the same, but its input may read the clock
-    clock,    ///< `time with time zone`: its input and casts to it take today's offset
-    catalog,  ///< reg*: its input and output look into the catalog
+    safe,    ///< its input and output depend on the text and the settings alone
+    time,    ///< the same, but its input may read the clock
+    clock,   ///< `time with time zone`: its input and casts to it take today's offset
+    catalog, ///< reg*: its input and output look into the catalog
     unknown,
 };
 

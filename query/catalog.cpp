@@ -2,7 +2,10 @@
 
 namespace pgmemo::query {
 
-Catalog::Catalog(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+Catalog::Catalog(std::unique_ptr<const Impl> impl)
+    : impl_(std::move(impl))
+{
+}
 Catalog::~Catalog() = default;
 
 Oid Catalog::database() const noexcept

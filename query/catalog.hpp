@@ -12,8 +12,8 @@
 
 namespace pgmemo::query {
 
-/// One query that reads a part of the catalog, to be run in order inside one REPEATABLE READ, READ ONLY transaction with
-/// `search_path = pg_catalog`. Works on PostgreSQL 13 to 18 with no privilege beyond CONNECT.
+/// One query that reads a part of the catalog, to be run in order inside one REPEATABLE READ, READ ONLY transaction
+/// with `search_path = pg_catalog`. Works on PostgreSQL 13 to 18 with no privilege beyond CONNECT.
 struct CatalogQuery {
     std::string_view name;
     std::string sql;
@@ -22,12 +22,13 @@ struct CatalogQuery {
 /// The queries that a `CatalogBuilder` wants the rows of.
 std::span<const CatalogQuery> catalog_queries();
 
-/// One cheap query, one row, one text column: a fingerprint of everything that `catalog_queries()` reads, and of what else
-/// decides who may read what (grants, role membership and attributes). Equal before and after: nothing has changed.
+/// One cheap query, one row, one text column: a fingerprint of everything that `catalog_queries()` reads, and of what
+/// else decides who may read what (grants, role membership and attributes). Equal before and after: nothing has
+/// changed.
 std::string_view catalog_fingerprint_query();
 
-/// An immutable picture of one database's catalog: what names resolve to, and what is known of functions, operators, casts,
-/// types, triggers, inheritance, foreign keys, rules and policies. Thread-safe by being immutable.
+/// An immutable picture of one database's catalog: what names resolve to, and what is known of functions, operators,
+/// casts, types, triggers, inheritance, foreign keys, rules and policies. Thread-safe by being immutable.
 class Catalog {
 public:
     struct Impl;

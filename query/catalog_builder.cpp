@@ -19,7 +19,10 @@ constexpr std::array<std::size_t, 6> kColumnCounts{8, 6, 8, 6, 12, 4};
 /// Reads fields in order; after the first that is not as expected it yields zeros and says so.
 class Fields {
 public:
-    explicit Fields(Row row) : row_(row) {}
+    explicit Fields(Row row)
+        : row_(row)
+    {
+    }
 
     std::string text() { return std::string{next()}; }
 
@@ -185,8 +188,8 @@ void CatalogBuilder::State::read(std::size_t query, Row row)
                             catalog_queries()[query].name);
 }
 
-/// Arrays are what their elements are, domains what they are based on; enums are their labels. A composite, a range or a
-/// base type of the user's is not known: comparing its values may run user code.
+/// Arrays are what their elements are, domains what they are based on; enums are their labels. A composite, a range or
+/// a base type of the user's is not known: comparing its values may run user code.
 TypeKind CatalogBuilder::State::kind_of(Oid oid, int depth) const
 {
     const auto found = types.find(oid);
@@ -222,7 +225,8 @@ void CatalogBuilder::State::place_columns()
     }
 }
 
-CatalogBuilder::CatalogBuilder(Oid database) : state_(std::make_unique<State>())
+CatalogBuilder::CatalogBuilder(Oid database)
+    : state_(std::make_unique<State>())
 {
     state_->impl->database = database;
 }

@@ -21,17 +21,19 @@ struct Relation {
     Oid oid = 0;
     std::string schema;
     std::string name;
-    char kind = '?';        ///< pg_class.relkind
-    char persistence = '?'; ///< pg_class.relpersistence
+    char kind = '?';           ///< pg_class.relkind
+    char persistence = '?';    ///< pg_class.relpersistence
     bool is_inherited = false; ///< has parents or children, or is a partition
     bool has_row_security = false;
     bool has_rules = false;
     bool has_triggers = false;
     bool cascades_update = false;
     bool cascades_delete = false;
-    bool runs_user_code = false; ///< a default, constraint or index that depends on user code that may do more than compute
+    bool runs_user_code =
+        false; ///< a default, constraint or index that depends on user code that may do more than compute
     bool has_unsafe_column = false;
-    std::vector<std::pair<std::string, bool>> columns; ///< name, and whether its type is a date or time type; tables only
+    std::vector<std::pair<std::string, bool>>
+        columns; ///< name, and whether its type is a date or time type; tables only
 };
 
 struct Function {
@@ -72,11 +74,11 @@ struct Catalog::Impl {
     std::uint64_t id = 0;
     std::size_t relation_count = 0;
 
-    bool is_unsafe = false;             ///< user-defined casts or sort orders that may run anywhere
+    bool is_unsafe = false; ///< user-defined casts or sort orders that may run anywhere
     bool has_volatile_functions = false;
-    bool functions_may_set = false;     ///< a user function that is not VOLATILE may change settings
-    bool functions_may_ddl = false;     ///< a user function may run DDL, or SQL that cannot be seen
-    bool views_run_user_code = false;   ///< a view, rule or policy depends on a VOLATILE user function or runs SQL
+    bool functions_may_set = false;   ///< a user function that is not VOLATILE may change settings
+    bool functions_may_ddl = false;   ///< a user function may run DDL, or SQL that cannot be seen
+    bool views_run_user_code = false; ///< a view, rule or policy depends on a VOLATILE user function or runs SQL
     bool casts_run_user_code = false;
     bool has_event_triggers = false;
     bool domains_run_user_code = false;

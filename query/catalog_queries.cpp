@@ -8,8 +8,8 @@ namespace {
 
 // Object identifiers from 16384 on were made after initdb: FirstNormalObjectId in PostgreSQL's access/transam.h.
 
-// The user's functions by what they may do: `anything` when VOLATILE, `opaque` when more than C code that only computes.
-// uuid-ossp and pgcrypto are C libraries whose VOLATILE functions read randomness and nothing else.
+// The user's functions by what they may do: `anything` when VOLATILE, `opaque` when more than C code that only
+// computes. uuid-ossp and pgcrypto are C libraries whose VOLATILE functions read randomness and nothing else.
 const std::string kUserFunctions = R"sql(
   user_function AS MATERIALIZED (
     SELECT p.oid, p.provolatile, l.lanname, p.prosrc,
@@ -142,8 +142,8 @@ const std::string kFingerprint = [] {
         return "coalesce((SELECT count(*) || '/' || " + row + " FROM " + table + " x), '')";
     };
     const auto lasting = [&](const std::string& table, const std::string& column) {
-        return "coalesce((SELECT count(*) || '/' || " + row + " FROM " + table +
-               " x WHERE x." + column + " NOT IN (SELECT oid FROM own)), '')";
+        return "coalesce((SELECT count(*) || '/' || " + row + " FROM " + table + " x WHERE x." + column +
+               " NOT IN (SELECT oid FROM own)), '')";
     };
     const auto of_class = [&](const std::string& table, const std::string& column, const std::string& key) {
         return "coalesce((SELECT count(*) || '/' || sum(hashint8extended((" + key +
@@ -184,7 +184,8 @@ const std::string kFingerprint = [] {
         parts += part;
     }
     return "WITH own AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_') "
-           "SELECT md5(concat_ws(' ', " + parts + "))";
+           "SELECT md5(concat_ws(' ', " +
+           parts + "))";
 }();
 
 } // namespace

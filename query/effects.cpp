@@ -12,8 +12,12 @@ constexpr std::size_t kMaxWritten = 16; ///< relations that an unqualified name 
 class Effects {
 public:
     Effects(const StatementFacts& facts, const Catalog::Impl* catalog, const Lookup* lookup, Statement& statement)
-        : facts_(facts), catalog_(catalog), lookup_(lookup), statement_(statement)
-    {}
+        : facts_(facts)
+        , catalog_(catalog)
+        , lookup_(lookup)
+        , statement_(statement)
+    {
+    }
 
     void add()
     {
@@ -130,8 +134,8 @@ private:
             statement_.sets_transaction = true;
             return;
         case PGM_FETCH:
-            // What a cursor writes was said by its DECLARE, in this same transaction: a cursor WITH HOLD is run to its end
-            // at COMMIT. What it sets, it sets now.
+            // What a cursor writes was said by its DECLARE, in this same transaction: a cursor WITH HOLD is run to its
+            // end at COMMIT. What it sets, it sets now.
             statement_.changes_session = true;
             return;
         case PGM_EXECUTE:
@@ -158,12 +162,9 @@ private:
         allow_anything(statement_);
     }
 
-    /// EXECUTE of what PREPARE took: a SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES. It may call set_config or run SQL
-    /// through a built-in function; no DDL of its own.
-    void execute()
-    {
-        user_code();
-    }
+    /// EXECUTE of what PREPARE took: a SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES. It may call set_config or run
+    /// SQL through a built-in function; no DDL of its own.
+    void execute() { user_code(); }
 
     void add_marks()
     {
@@ -204,8 +205,8 @@ private:
             return;
         }
         if (catalog_ == nullptr) {
-            // Nothing of this database is served without a catalog, so what well-known names cannot do matters little; what
-            // they would cost, moved for every `count(*)`, is a catalog that is read without end.
+            // Nothing of this database is served without a catalog, so what well-known names cannot do matters little;
+            // what they would cost, moved for every `count(*)`, is a catalog that is read without end.
             if (is_well_known(fact.name.name) || is_harmless_volatile(fact.name.name))
                 return;
             if (fact.name.name == "set_config")

@@ -65,8 +65,7 @@ void add(StatementFacts& into, const pgm_fact& fact)
         });
         return;
     case PGM_TYPE:
-        add_once(into.types, name,
-                 [&](const Name& t) { return t.name == name.name && t.schema == name.schema; });
+        add_once(into.types, name, [&](const Name& t) { return t.name == name.name && t.schema == name.schema; });
         return;
     case PGM_FIELD:
         add_name(into.fields, fact.name);

@@ -9,7 +9,9 @@ bool is_temporary_schema(std::string_view schema) noexcept
     return schema.starts_with("pg_temp") || schema.starts_with("pg_toast_temp");
 }
 
-Lookup::Lookup(const Catalog::Impl& catalog, const NameScope* scope) : catalog_(catalog), scope_(scope)
+Lookup::Lookup(const Catalog::Impl& catalog, const NameScope* scope)
+    : catalog_(catalog)
+    , scope_(scope)
 {
     if (scope_ != nullptr)
         has_temporary_ = std::any_of(scope_->schemas.begin(), scope_->schemas.end(), is_temporary_schema);

@@ -26,7 +26,10 @@ std::size_t bytes_of(std::string_view sql, const Statement& statement) noexcept
 
 } // namespace
 
-Memo::Memo(std::size_t max_bytes) : max_shard_bytes_(max_bytes / kShards) {}
+Memo::Memo(std::size_t max_bytes)
+    : max_shard_bytes_(max_bytes / kShards)
+{
+}
 
 std::shared_ptr<const Statement> Memo::find(std::string_view sql, MemoView view) noexcept
 {

@@ -31,46 +31,46 @@
 enum { max_depth = 1000 };
 
 typedef struct cte {
-    const char *name;
-    const struct cte *outer;
+    const char* name;
+    const struct cte* outer;
 } cte;
 
 typedef struct reading {
-    void (*emit)(void *, const pgm_fact *);
-    void *context;
+    void (*emit)(void*, const pgm_fact*);
+    void* context;
     int depth;
     bool too_deep;
     bool planned_only;
-    const cte *ctes;
+    const cte* ctes;
 } reading;
 
-static void walk(reading *r, const void *node);
-static void walk_query(reading *r, const Node *node);
+static void walk(reading* r, const void* node);
+static void walk_query(reading* r, const Node* node);
 
-static void emit(reading *r, pgm_fact fact)
+static void emit(reading* r, pgm_fact fact)
 {
     fact.planned_only = r->planned_only;
     r->emit(r->context, &fact);
 }
 
-static void mark(reading *r, pgm_mark code)
+static void mark(reading* r, pgm_mark code)
 {
     emit(r, (pgm_fact){.kind = PGM_MARK, .code = code});
 }
 
-static void begin(reading *r, pgm_statement code)
+static void begin(reading* r, pgm_statement code)
 {
     emit(r, (pgm_fact){.kind = PGM_STATEMENT, .code = code});
 }
 
-static const char *string_at(const List *list, int index)
+static const char* string_at(const List* list, int index)
 {
-    const Node *node = index >= 0 && index < list_length(list) ? list_nth(list, index) : NULL;
+    const Node* node = index >= 0 && index < list_length(list) ? list_nth(list, index) : NULL;
     return node != NULL && IsA(node, String) ? strVal(node) : NULL;
 }
 
 /* Emits a possibly qualified name: `name`, `schema.name` or `database.schema.name`. */
-static void emit_name(reading *r, pgm_fact fact, const List *names)
+static void emit_name(reading* r, pgm_fact fact, const List* names)
 {
     const int length = list_length(names);
     fact.name = string_at(names, length - 1);
@@ -81,23 +81,23 @@ static void emit_name(reading *r, pgm_fact fact, const List *names)
         emit(r, fact);
 }
 
-static void emit_operator(reading *r, const List *names)
+static void emit_operator(reading* r, const List* names)
 {
     emit_name(r, (pgm_fact){.kind = PGM_OPERATOR}, names);
 }
 
-static void emit_operator_name(reading *r, const char *name)
+static void emit_operator_name(reading* r, const char* name)
 {
     emit(r, (pgm_fact){.kind = PGM_OPERATOR, .name = name});
 }
 
-static void emit_output_name(reading *r, const char *name)
+static void emit_output_name(reading* r, const char* name)
 {
     if (name != NULL)
         emit(r, (pgm_fact){.kind = PGM_OUTPUT_NAME, .name = name});
 }
 
-static void emit_alias(reading *r, const Alias *alias)
+static void emit_alias(reading* r, const Alias* alias)
 {
     if (alias == NULL)
         return;
@@ -106,7 +106,7 @@ static void emit_alias(reading *r, const Alias *alias)
         emit_output_name(r, string_at(alias->colnames, i));
 }
 
-static void emit_relation(reading *r, const RangeVar *relation, int use)
+static void emit_relation(reading* r, const RangeVar* relation, int use)
 {
     if (relation == NULL || relation->relname == NULL) {
         mark(r, PGM_MARK_UNKNOWN);
@@ -117,12 +117,12 @@ static void emit_relation(reading *r, const RangeVar *relation, int use)
 
 /* ---- types ---- */
 
-static bool is_time_type(const TypeName *type)
+static bool is_time_type(const TypeName* type)
 {
-    static const char *const names[] = {"date",       "time",      "timetz",    "timestamp",      "timestamptz",
-                                        "daterange",  "tsrange",   "tstzrange", "datemultirange", "tsmultirange",
-                                        "tstzmultirange"};
-    const char *name = string_at(type->names, list_length(type->names) - 1);
+    static const char* const names[] = {"date",           "time",         "timetz",        "timestamp",
+                                        "timestamptz",    "daterange",    "tsrange",       "tstzrange",
+                                        "datemultirange", "tsmultirange", "tstzmultirange"};
+    const char* name = string_at(type->names, list_length(type->names) - 1);
     if (name == NULL)
         return false;
     if (name[0] == '_')
@@ -133,7 +133,7 @@ static bool is_time_type(const TypeName *type)
     return false;
 }
 
-static void walk_type(reading *r, const TypeName *type)
+static void walk_type(reading* r, const TypeName* type)
 {
     if (type == NULL) {
         mark(r, PGM_MARK_UNKNOWN);
@@ -142,7 +142,7 @@ static void walk_type(reading *r, const TypeName *type)
     if (type->setof || type->pct_type)
         mark(r, PGM_MARK_UNSUPPORTED);
     for (int i = 0; i < list_length(type->typmods); ++i) {
-        const Node *typmod = list_nth(type->typmods, i);
+        const Node* typmod = list_nth(type->typmods, i);
         if (typmod == NULL || !IsA(typmod, A_Const))
             mark(r, PGM_MARK_UNSUPPORTED);
     }
@@ -150,9 +150,9 @@ static void walk_type(reading *r, const TypeName *type)
     emit_name(r, (pgm_fact){.kind = PGM_TYPE}, type->names);
 }
 
-/* A text value that is cast to a date or time type may say `now`; in a constant that is seen, in a column it is not. Says
- * whether the expression is proved not to be text, or to be a constant; a column's type is left to the catalog. */
-static bool is_not_read_as_time(reading *r, const Node *node, int depth)
+/* A text value that is cast to a date or time type may say `now`; in a constant that is seen, in a column it is not.
+ * Says whether the expression is proved not to be text, or to be a constant; a column's type is left to the catalog. */
+static bool is_not_read_as_time(reading* r, const Node* node, int depth)
 {
     if (node == NULL)
         return true;
@@ -163,33 +163,33 @@ static bool is_not_read_as_time(reading *r, const Node *node, int depth)
     case T_ParamRef: /* a parameter refuses by itself */
         return true;
     case T_TypeCast:
-        return is_time_type(((const TypeCast *)node)->typeName); /* examined by its own visit */
+        return is_time_type(((const TypeCast*)node)->typeName); /* examined by its own visit */
     case T_ColumnRef: {
-        const ColumnRef *column = (const ColumnRef *)node;
-        const char *name = string_at(column->fields, list_length(column->fields) - 1);
+        const ColumnRef* column = (const ColumnRef*)node;
+        const char* name = string_at(column->fields, list_length(column->fields) - 1);
         if (name == NULL)
             return false;
         emit(r, (pgm_fact){.kind = PGM_TIME_OF_COLUMN, .name = name});
         return true;
     }
     case T_A_Expr: {
-        const A_Expr *expr = (const A_Expr *)node;
-        const char *name = string_at(expr->name, list_length(expr->name) - 1);
+        const A_Expr* expr = (const A_Expr*)node;
+        const char* name = string_at(expr->name, list_length(expr->name) - 1);
         /* no built-in + or - yields text, and others refuse by themselves */
         return expr->kind == AEXPR_OP && name != NULL && (strcmp(name, "+") == 0 || strcmp(name, "-") == 0);
     }
     case T_CoalesceExpr: {
-        const CoalesceExpr *expr = (const CoalesceExpr *)node;
+        const CoalesceExpr* expr = (const CoalesceExpr*)node;
         for (int i = 0; i < list_length(expr->args); ++i)
             if (!is_not_read_as_time(r, list_nth(expr->args, i), depth + 1))
                 return false;
         return true;
     }
     case T_FuncCall: {
-        static const char *const times[] = {"date_trunc", "to_timestamp",   "to_date",          "make_date",
+        static const char* const times[] = {"date_trunc", "to_timestamp",   "to_date",          "make_date",
                                             "date_bin",   "make_timestamp", "make_timestamptz", "timezone"};
-        const FuncCall *call = (const FuncCall *)node;
-        const char *name = string_at(call->funcname, list_length(call->funcname) - 1);
+        const FuncCall* call = (const FuncCall*)node;
+        const char* name = string_at(call->funcname, list_length(call->funcname) - 1);
         if (name == NULL)
             return false;
         for (size_t i = 0; i < sizeof times / sizeof *times; ++i)
@@ -204,7 +204,7 @@ static bool is_not_read_as_time(reading *r, const Node *node, int depth)
     }
 }
 
-static void walk_cast(reading *r, const TypeCast *cast)
+static void walk_cast(reading* r, const TypeCast* cast)
 {
     walk_type(r, cast->typeName);
     if (cast->typeName != NULL && is_time_type(cast->typeName) && !is_not_read_as_time(r, cast->arg, 0))
@@ -214,19 +214,19 @@ static void walk_cast(reading *r, const TypeCast *cast)
 
 /* ---- expressions ---- */
 
-static void walk_list(reading *r, const List *list)
+static void walk_list(reading* r, const List* list)
 {
     for (int i = 0; i < list_length(list); ++i)
         walk(r, list_nth(list, i));
 }
 
-static void walk_column(reading *r, const ColumnRef *column)
+static void walk_column(reading* r, const ColumnRef* column)
 {
     const int length = list_length(column->fields);
     for (int i = 0; i < length; ++i) {
-        const Node *field = list_nth(column->fields, i);
+        const Node* field = list_nth(column->fields, i);
         if (IsA(field, String)) {
-            static const char *const system_columns[] = {"xmin", "xmax", "cmin", "cmax", "ctid", "tableoid"};
+            static const char* const system_columns[] = {"xmin", "xmax", "cmin", "cmax", "ctid", "tableoid"};
             for (size_t k = 0; k < sizeof system_columns / sizeof *system_columns; ++k)
                 if (strcmp(strVal(field), system_columns[k]) == 0)
                     mark(r, PGM_MARK_UNSUPPORTED);
@@ -240,15 +240,15 @@ static void walk_column(reading *r, const ColumnRef *column)
     }
 }
 
-static void walk_indirection(reading *r, const List *indirection)
+static void walk_indirection(reading* r, const List* indirection)
 {
     for (int i = 0; i < list_length(indirection); ++i) {
-        const Node *step = list_nth(indirection, i);
+        const Node* step = list_nth(indirection, i);
         if (IsA(step, String))
             emit(r, (pgm_fact){.kind = PGM_MEMBER, .name = strVal(step)});
         else if (IsA(step, A_Indices)) {
-            walk(r, ((const A_Indices *)step)->lidx);
-            walk(r, ((const A_Indices *)step)->uidx);
+            walk(r, ((const A_Indices*)step)->lidx);
+            walk(r, ((const A_Indices*)step)->uidx);
         } else if (IsA(step, A_Star))
             emit_output_name(r, "*");
         else
@@ -256,7 +256,7 @@ static void walk_indirection(reading *r, const List *indirection)
     }
 }
 
-static void emit_expression_operators(reading *r, const A_Expr *expr)
+static void emit_expression_operators(reading* r, const A_Expr* expr)
 {
     switch (expr->kind) {
     case AEXPR_BETWEEN:
@@ -285,18 +285,18 @@ static void emit_expression_operators(reading *r, const A_Expr *expr)
     mark(r, PGM_MARK_UNKNOWN);
 }
 
-static void walk_call(reading *r, const FuncCall *call)
+static void walk_call(reading* r, const FuncCall* call)
 {
     pgm_fact fact = {.kind = PGM_FUNCTION, .code = call->func_variadic ? 1 : 0};
     fact.count = list_length(call->args) + (call->agg_within_group ? list_length(call->agg_order) : 0);
     if (call->args != NIL) {
-        const Node *first = linitial(call->args);
-        if (first != NULL && IsA(first, A_Const) && !((const A_Const *)first)->isnull &&
-            nodeTag(&((const A_Const *)first)->val.node) == T_String)
-            fact.text = ((const A_Const *)first)->val.sval.sval;
+        const Node* first = linitial(call->args);
+        if (first != NULL && IsA(first, A_Const) && !((const A_Const*)first)->isnull &&
+            nodeTag(&((const A_Const*)first)->val.node) == T_String)
+            fact.text = ((const A_Const*)first)->val.sval.sval;
     }
     emit_name(r, fact, call->funcname);
-    const char *name = string_at(call->funcname, list_length(call->funcname) - 1);
+    const char* name = string_at(call->funcname, list_length(call->funcname) - 1);
     emit_output_name(r, name);
 
     /* `date(x)` is a cast when x is text */
@@ -310,7 +310,7 @@ static void walk_call(reading *r, const FuncCall *call)
     walk(r, call->over);
 }
 
-static void walk_constant(reading *r, const A_Const *constant)
+static void walk_constant(reading* r, const A_Const* constant)
 {
     if (constant->isnull)
         return;
@@ -328,7 +328,7 @@ static void walk_constant(reading *r, const A_Const *constant)
     }
 }
 
-static void walk_value_function(reading *r, const SQLValueFunction *function)
+static void walk_value_function(reading* r, const SQLValueFunction* function)
 {
     switch (function->op) {
     case SVFOP_CURRENT_ROLE:
@@ -344,7 +344,7 @@ static void walk_value_function(reading *r, const SQLValueFunction *function)
     }
 }
 
-static void walk_sublink(reading *r, const SubLink *link)
+static void walk_sublink(reading* r, const SubLink* link)
 {
     if (link->subLinkType == ANY_SUBLINK || link->subLinkType == ALL_SUBLINK) {
         if (link->operName == NIL)
@@ -358,25 +358,25 @@ static void walk_sublink(reading *r, const SubLink *link)
 
 /* ---- FROM ---- */
 
-static bool is_cte(const reading *r, const RangeVar *relation)
+static bool is_cte(const reading* r, const RangeVar* relation)
 {
     if (relation->schemaname != NULL)
         return false;
-    for (const cte *c = r->ctes; c != NULL; c = c->outer)
+    for (const cte* c = r->ctes; c != NULL; c = c->outer)
         if (strcmp(c->name, relation->relname) == 0)
             return true;
     return false;
 }
 
-static void walk_column_definitions(reading *r, const List *columns)
+static void walk_column_definitions(reading* r, const List* columns)
 {
     for (int i = 0; i < list_length(columns); ++i) {
-        const Node *node = list_nth(columns, i);
+        const Node* node = list_nth(columns, i);
         if (!IsA(node, ColumnDef)) {
             mark(r, PGM_MARK_UNKNOWN);
             continue;
         }
-        const ColumnDef *column = (const ColumnDef *)node;
+        const ColumnDef* column = (const ColumnDef*)node;
         emit_output_name(r, column->colname);
         walk_type(r, column->typeName);
         if (column->typeName != NULL && is_time_type(column->typeName))
@@ -386,10 +386,10 @@ static void walk_column_definitions(reading *r, const List *columns)
     }
 }
 
-static void walk_range_function(reading *r, const RangeFunction *range)
+static void walk_range_function(reading* r, const RangeFunction* range)
 {
     for (int i = 0; i < list_length(range->functions); ++i) {
-        const List *pair = list_nth(range->functions, i);
+        const List* pair = list_nth(range->functions, i);
         if (pair == NIL || !IsA(pair, List) || list_length(pair) != 2) {
             mark(r, PGM_MARK_UNKNOWN);
             continue;
@@ -402,7 +402,7 @@ static void walk_range_function(reading *r, const RangeFunction *range)
     emit_output_name(r, "*"); /* a function names columns of its own: jsonb_each_text has `key` and `value` */
 }
 
-static void walk_join(reading *r, const JoinExpr *join)
+static void walk_join(reading* r, const JoinExpr* join)
 {
     if (join->isNatural || join->usingClause != NIL)
         emit_operator_name(r, "=");
@@ -413,14 +413,14 @@ static void walk_join(reading *r, const JoinExpr *join)
     walk(r, join->quals);
 }
 
-static void walk_table_function(reading *r, const RangeTableFunc *table)
+static void walk_table_function(reading* r, const RangeTableFunc* table)
 {
     mark(r, PGM_MARK_UNSUPPORTED);
     walk(r, table->docexpr);
     walk(r, table->rowexpr);
     walk_list(r, table->namespaces);
     for (int i = 0; i < list_length(table->columns); ++i) {
-        const RangeTableFuncCol *column = list_nth(table->columns, i);
+        const RangeTableFuncCol* column = list_nth(table->columns, i);
         if (!column->for_ordinality)
             walk_type(r, column->typeName);
         walk(r, column->colexpr);
@@ -428,9 +428,9 @@ static void walk_table_function(reading *r, const RangeTableFunc *table)
     }
 }
 
-static void walk_node(reading *r, const Node *node);
+static void walk_node(reading* r, const Node* node);
 
-static void walk(reading *r, const void *node)
+static void walk(reading* r, const void* node)
 {
     if (node == NULL || r->too_deep)
         return;
@@ -443,11 +443,11 @@ static void walk(reading *r, const void *node)
     --r->depth;
 }
 
-static void walk_node(reading *r, const Node *node)
+static void walk_node(reading* r, const Node* node)
 {
     switch (nodeTag(node)) {
     case T_List:
-        walk_list(r, (const List *)node);
+        walk_list(r, (const List*)node);
         return;
     case T_SelectStmt:
     case T_InsertStmt:
@@ -466,145 +466,145 @@ static void walk_node(reading *r, const Node *node)
         mark(r, PGM_MARK_PARAMETER);
         return;
     case T_A_Const:
-        walk_constant(r, (const A_Const *)node);
+        walk_constant(r, (const A_Const*)node);
         return;
     case T_ColumnRef:
-        walk_column(r, (const ColumnRef *)node);
+        walk_column(r, (const ColumnRef*)node);
         return;
     case T_A_Expr: { /* `1+1+1+…` leans to the left: a loop, so that it is not deep */
         while (node != NULL && IsA(node, A_Expr)) {
-            emit_expression_operators(r, (const A_Expr *)node);
-            walk(r, ((const A_Expr *)node)->rexpr);
-            node = ((const A_Expr *)node)->lexpr;
+            emit_expression_operators(r, (const A_Expr*)node);
+            walk(r, ((const A_Expr*)node)->rexpr);
+            node = ((const A_Expr*)node)->lexpr;
         }
         walk(r, node);
         return;
     }
     case T_FuncCall:
-        walk_call(r, (const FuncCall *)node);
+        walk_call(r, (const FuncCall*)node);
         return;
     case T_NamedArgExpr:
-        walk(r, ((const NamedArgExpr *)node)->arg);
+        walk(r, ((const NamedArgExpr*)node)->arg);
         return;
     case T_TypeCast:
-        walk_cast(r, (const TypeCast *)node);
+        walk_cast(r, (const TypeCast*)node);
         return;
     case T_CollateClause:
-        walk(r, ((const CollateClause *)node)->arg);
+        walk(r, ((const CollateClause*)node)->arg);
         return;
     case T_A_Indirection:
-        walk(r, ((const A_Indirection *)node)->arg);
-        walk_indirection(r, ((const A_Indirection *)node)->indirection);
+        walk(r, ((const A_Indirection*)node)->arg);
+        walk_indirection(r, ((const A_Indirection*)node)->indirection);
         return;
     case T_A_ArrayExpr:
         emit_output_name(r, "array");
-        walk_list(r, ((const A_ArrayExpr *)node)->elements);
+        walk_list(r, ((const A_ArrayExpr*)node)->elements);
         return;
     case T_RowExpr:
         emit_output_name(r, "row");
-        walk_list(r, ((const RowExpr *)node)->args);
+        walk_list(r, ((const RowExpr*)node)->args);
         return;
     case T_BoolExpr:
-        walk_list(r, ((const BoolExpr *)node)->args);
+        walk_list(r, ((const BoolExpr*)node)->args);
         return;
     case T_NullTest:
-        walk(r, ((const NullTest *)node)->arg);
+        walk(r, ((const NullTest*)node)->arg);
         return;
     case T_BooleanTest:
-        walk(r, ((const BooleanTest *)node)->arg);
+        walk(r, ((const BooleanTest*)node)->arg);
         return;
     case T_CaseExpr:
         emit_output_name(r, "case");
-        if (((const CaseExpr *)node)->arg != NULL)
+        if (((const CaseExpr*)node)->arg != NULL)
             emit_operator_name(r, "=");
-        walk(r, ((const CaseExpr *)node)->arg);
-        walk_list(r, ((const CaseExpr *)node)->args);
-        walk(r, ((const CaseExpr *)node)->defresult);
+        walk(r, ((const CaseExpr*)node)->arg);
+        walk_list(r, ((const CaseExpr*)node)->args);
+        walk(r, ((const CaseExpr*)node)->defresult);
         return;
     case T_CaseWhen:
-        walk(r, ((const CaseWhen *)node)->expr);
-        walk(r, ((const CaseWhen *)node)->result);
+        walk(r, ((const CaseWhen*)node)->expr);
+        walk(r, ((const CaseWhen*)node)->result);
         return;
     case T_CoalesceExpr:
         emit_output_name(r, "coalesce");
-        walk_list(r, ((const CoalesceExpr *)node)->args);
+        walk_list(r, ((const CoalesceExpr*)node)->args);
         return;
     case T_MinMaxExpr:
         emit_output_name(r, "greatest");
         emit_output_name(r, "least");
-        walk_list(r, ((const MinMaxExpr *)node)->args);
+        walk_list(r, ((const MinMaxExpr*)node)->args);
         return;
     case T_SQLValueFunction:
-        walk_value_function(r, (const SQLValueFunction *)node);
+        walk_value_function(r, (const SQLValueFunction*)node);
         return;
     case T_GroupingFunc:
         emit_output_name(r, "grouping");
-        walk_list(r, ((const GroupingFunc *)node)->args);
+        walk_list(r, ((const GroupingFunc*)node)->args);
         return;
     case T_GroupingSet:
-        walk_list(r, ((const GroupingSet *)node)->content);
+        walk_list(r, ((const GroupingSet*)node)->content);
         return;
     case T_SubLink:
         emit_output_name(r, "exists");
         emit_output_name(r, "array");
-        walk_sublink(r, (const SubLink *)node);
+        walk_sublink(r, (const SubLink*)node);
         return;
     case T_XmlExpr:
         mark(r, PGM_MARK_UNSUPPORTED);
-        walk_list(r, ((const XmlExpr *)node)->named_args);
-        walk_list(r, ((const XmlExpr *)node)->args);
+        walk_list(r, ((const XmlExpr*)node)->named_args);
+        walk_list(r, ((const XmlExpr*)node)->args);
         return;
     case T_XmlSerialize:
         mark(r, PGM_MARK_UNSUPPORTED);
-        walk_type(r, ((const XmlSerialize *)node)->typeName);
-        walk(r, ((const XmlSerialize *)node)->expr);
+        walk_type(r, ((const XmlSerialize*)node)->typeName);
+        walk(r, ((const XmlSerialize*)node)->expr);
         return;
     case T_ResTarget:
-        emit_output_name(r, ((const ResTarget *)node)->name);
-        walk_indirection(r, ((const ResTarget *)node)->indirection);
-        walk(r, ((const ResTarget *)node)->val);
+        emit_output_name(r, ((const ResTarget*)node)->name);
+        walk_indirection(r, ((const ResTarget*)node)->indirection);
+        walk(r, ((const ResTarget*)node)->val);
         return;
     case T_MultiAssignRef: /* SET (a, b, c) = source: one source, seen by each of its columns */
-        if (((const MultiAssignRef *)node)->colno == 1)
-            walk(r, ((const MultiAssignRef *)node)->source);
+        if (((const MultiAssignRef*)node)->colno == 1)
+            walk(r, ((const MultiAssignRef*)node)->source);
         return;
     case T_SortBy:
-        if (((const SortBy *)node)->useOp != NIL)
-            emit_operator(r, ((const SortBy *)node)->useOp);
-        walk(r, ((const SortBy *)node)->node);
+        if (((const SortBy*)node)->useOp != NIL)
+            emit_operator(r, ((const SortBy*)node)->useOp);
+        walk(r, ((const SortBy*)node)->node);
         return;
     case T_WindowDef:
-        walk_list(r, ((const WindowDef *)node)->partitionClause);
-        walk_list(r, ((const WindowDef *)node)->orderClause);
-        walk(r, ((const WindowDef *)node)->startOffset);
-        walk(r, ((const WindowDef *)node)->endOffset);
+        walk_list(r, ((const WindowDef*)node)->partitionClause);
+        walk_list(r, ((const WindowDef*)node)->orderClause);
+        walk(r, ((const WindowDef*)node)->startOffset);
+        walk(r, ((const WindowDef*)node)->endOffset);
         return;
     case T_RangeVar:
-        emit_alias(r, ((const RangeVar *)node)->alias);
-        if (!is_cte(r, (const RangeVar *)node))
-            emit_relation(r, (const RangeVar *)node, 0);
+        emit_alias(r, ((const RangeVar*)node)->alias);
+        if (!is_cte(r, (const RangeVar*)node))
+            emit_relation(r, (const RangeVar*)node, 0);
         return;
     case T_RangeSubselect:
-        emit_alias(r, ((const RangeSubselect *)node)->alias);
-        walk_query(r, ((const RangeSubselect *)node)->subquery);
+        emit_alias(r, ((const RangeSubselect*)node)->alias);
+        walk_query(r, ((const RangeSubselect*)node)->subquery);
         return;
     case T_RangeFunction:
-        walk_range_function(r, (const RangeFunction *)node);
+        walk_range_function(r, (const RangeFunction*)node);
         return;
     case T_RangeTableFunc:
-        walk_table_function(r, (const RangeTableFunc *)node);
+        walk_table_function(r, (const RangeTableFunc*)node);
         return;
     case T_RangeTableSample:
         mark(r, PGM_MARK_TABLESAMPLE);
-        walk(r, ((const RangeTableSample *)node)->relation);
-        walk_list(r, ((const RangeTableSample *)node)->args);
-        walk(r, ((const RangeTableSample *)node)->repeatable);
+        walk(r, ((const RangeTableSample*)node)->relation);
+        walk_list(r, ((const RangeTableSample*)node)->args);
+        walk(r, ((const RangeTableSample*)node)->repeatable);
         return;
     case T_JoinExpr:
-        walk_join(r, (const JoinExpr *)node);
+        walk_join(r, (const JoinExpr*)node);
         return;
     case T_IndexElem:
-        walk(r, ((const IndexElem *)node)->expr);
+        walk(r, ((const IndexElem*)node)->expr);
         return;
     default:
         mark(r, PGM_MARK_UNKNOWN);
@@ -613,9 +613,9 @@ static void walk_node(reading *r, const Node *node)
 
 /* ---- queries ---- */
 
-static cte *push_cte(reading *r, const CommonTableExpr *expr)
+static cte* push_cte(reading* r, const CommonTableExpr* expr)
 {
-    cte *frame = palloc(sizeof *frame);
+    cte* frame = palloc(sizeof *frame);
     frame->name = expr->ctename;
     frame->outer = r->ctes;
     r->ctes = frame;
@@ -623,20 +623,20 @@ static cte *push_cte(reading *r, const CommonTableExpr *expr)
 }
 
 /* A CTE sees those before it; under RECURSIVE all see all. The caller restores `ctes`. */
-static void walk_with(reading *r, const WithClause *with)
+static void walk_with(reading* r, const WithClause* with)
 {
     if (with == NULL)
         return;
     for (int i = 0; i < list_length(with->ctes); ++i) {
-        const CommonTableExpr *expr = list_nth(with->ctes, i);
-        for (const char *c = expr->ctename; *c != '\0'; ++c)
+        const CommonTableExpr* expr = list_nth(with->ctes, i);
+        for (const char* c = expr->ctename; *c != '\0'; ++c)
             if ((unsigned char)*c >= 0x80) /* folded to lower case by rules of the server's encoding */
                 mark(r, PGM_MARK_UNKNOWN);
         if (with->recursive)
             push_cte(r, expr);
     }
     for (int i = 0; i < list_length(with->ctes); ++i) {
-        const CommonTableExpr *expr = list_nth(with->ctes, i);
+        const CommonTableExpr* expr = list_nth(with->ctes, i);
         if (expr->search_clause != NULL)
             mark(r, PGM_MARK_UNSUPPORTED);
         if (expr->cycle_clause != NULL) {
@@ -652,10 +652,10 @@ static void walk_with(reading *r, const WithClause *with)
     }
 }
 
-static void walk_select(reading *r, const SelectStmt *select)
+static void walk_select(reading* r, const SelectStmt* select)
 {
     if (select->intoClause != NULL) {
-        const RangeVar *into = select->intoClause->rel;
+        const RangeVar* into = select->intoClause->rel;
         mark(r, into != NULL && into->relpersistence == 't' ? PGM_MARK_DDL_TEMPORARY : PGM_MARK_DDL);
     }
     if (select->lockingClause != NIL)
@@ -675,9 +675,9 @@ static void walk_select(reading *r, const SelectStmt *select)
     walk(r, select->rarg);
 }
 
-static void walk_insert(reading *r, const InsertStmt *insert)
+static void walk_insert(reading* r, const InsertStmt* insert)
 {
-    const OnConflictClause *conflict = insert->onConflictClause;
+    const OnConflictClause* conflict = insert->onConflictClause;
     const bool updates = conflict != NULL && conflict->action == ONCONFLICT_UPDATE;
     emit_relation(r, insert->relation, updates ? PGM_INSERT | PGM_UPDATE : PGM_INSERT);
     walk_list(r, insert->cols);
@@ -693,11 +693,11 @@ static void walk_insert(reading *r, const InsertStmt *insert)
     walk_list(r, insert->returningList);
 }
 
-static void walk_merge(reading *r, const MergeStmt *merge)
+static void walk_merge(reading* r, const MergeStmt* merge)
 {
     int use = 0;
     for (int i = 0; i < list_length(merge->mergeWhenClauses); ++i) {
-        const MergeWhenClause *when = list_nth(merge->mergeWhenClauses, i);
+        const MergeWhenClause* when = list_nth(merge->mergeWhenClauses, i);
         use |= when->commandType == CMD_INSERT   ? PGM_INSERT
                : when->commandType == CMD_UPDATE ? PGM_UPDATE
                : when->commandType == CMD_DELETE ? PGM_DELETE
@@ -712,7 +712,7 @@ static void walk_merge(reading *r, const MergeStmt *merge)
 }
 
 /* A SELECT or a data-modifying statement, wherever it stands: restores the CTEs that were in scope before. */
-static void walk_query(reading *r, const Node *node)
+static void walk_query(reading* r, const Node* node)
 {
     if (node == NULL || r->too_deep)
         return;
@@ -721,18 +721,18 @@ static void walk_query(reading *r, const Node *node)
         return;
     }
     ++r->depth;
-    const cte *const outer = r->ctes;
+    const cte* const outer = r->ctes;
     switch (nodeTag(node)) {
     case T_SelectStmt:
-        walk_with(r, ((const SelectStmt *)node)->withClause);
-        walk_select(r, (const SelectStmt *)node);
+        walk_with(r, ((const SelectStmt*)node)->withClause);
+        walk_select(r, (const SelectStmt*)node);
         break;
     case T_InsertStmt:
-        walk_with(r, ((const InsertStmt *)node)->withClause);
-        walk_insert(r, (const InsertStmt *)node);
+        walk_with(r, ((const InsertStmt*)node)->withClause);
+        walk_insert(r, (const InsertStmt*)node);
         break;
     case T_UpdateStmt: {
-        const UpdateStmt *update = (const UpdateStmt *)node;
+        const UpdateStmt* update = (const UpdateStmt*)node;
         walk_with(r, update->withClause);
         emit_relation(r, update->relation, PGM_UPDATE);
         walk_list(r, update->targetList);
@@ -742,7 +742,7 @@ static void walk_query(reading *r, const Node *node)
         break;
     }
     case T_DeleteStmt: {
-        const DeleteStmt *delete = (const DeleteStmt *)node;
+        const DeleteStmt* delete = (const DeleteStmt*)node;
         walk_with(r, delete->withClause);
         emit_relation(r, delete->relation, PGM_DELETE);
         walk_list(r, delete->usingClause);
@@ -751,8 +751,8 @@ static void walk_query(reading *r, const Node *node)
         break;
     }
     case T_MergeStmt:
-        walk_with(r, ((const MergeStmt *)node)->withClause);
-        walk_merge(r, (const MergeStmt *)node);
+        walk_with(r, ((const MergeStmt*)node)->withClause);
+        walk_merge(r, (const MergeStmt*)node);
         break;
     default:
         mark(r, PGM_MARK_UNKNOWN);
@@ -763,25 +763,25 @@ static void walk_query(reading *r, const Node *node)
 
 /* ---- statements ---- */
 
-static bool is_temporary(const RangeVar *relation)
+static bool is_temporary(const RangeVar* relation)
 {
     return relation != NULL && relation->relpersistence == 't';
 }
 
-static bool is_constant(const Node *node, const char *text, int number)
+static bool is_constant(const Node* node, const char* text, int number)
 {
-    if (node == NULL || !IsA(node, A_Const) || ((const A_Const *)node)->isnull)
+    if (node == NULL || !IsA(node, A_Const) || ((const A_Const*)node)->isnull)
         return false;
-    const A_Const *constant = (const A_Const *)node;
+    const A_Const* constant = (const A_Const*)node;
     if (text != NULL)
         return nodeTag(&constant->val.node) == T_String && strcmp(constant->val.sval.sval, text) == 0;
     return nodeTag(&constant->val.node) == T_Integer && constant->val.ival.ival == number;
 }
 
-static bool begins_plainly(const List *options)
+static bool begins_plainly(const List* options)
 {
     for (int i = 0; i < list_length(options); ++i) {
-        const DefElem *option = list_nth(options, i);
+        const DefElem* option = list_nth(options, i);
         if (strcmp(option->defname, "transaction_isolation") == 0 && is_constant(option->arg, "read committed", 0))
             continue;
         if (strcmp(option->defname, "transaction_read_only") == 0 && is_constant(option->arg, NULL, 0))
@@ -791,7 +791,7 @@ static bool begins_plainly(const List *options)
     return true;
 }
 
-static pgm_statement transaction_kind(const TransactionStmt *stmt)
+static pgm_statement transaction_kind(const TransactionStmt* stmt)
 {
     switch (stmt->kind) {
     case TRANS_STMT_BEGIN:
@@ -816,7 +816,7 @@ static pgm_statement transaction_kind(const TransactionStmt *stmt)
     return PGM_OTHER;
 }
 
-static pgm_statement set_kind(const VariableSetStmt *set)
+static pgm_statement set_kind(const VariableSetStmt* set)
 {
     /* SET TRANSACTION …, SET TRANSACTION SNAPSHOT, SET transaction_isolation = … */
     if (set->name != NULL && strncasecmp(set->name, "transaction", 11) == 0)
@@ -824,16 +824,16 @@ static pgm_statement set_kind(const VariableSetStmt *set)
     return PGM_SET;
 }
 
-static bool explains_by_running(const ExplainStmt *explain)
+static bool explains_by_running(const ExplainStmt* explain)
 {
     for (int i = 0; i < list_length(explain->options); ++i)
-        if (strcmp(((const DefElem *)list_nth(explain->options, i))->defname, "analyze") == 0)
+        if (strcmp(((const DefElem*)list_nth(explain->options, i))->defname, "analyze") == 0)
             return true; /* ANALYZE false counts too: it errs on the safe side */
     return false;
 }
 
 /* What EXPLAIN, COPY, PREPARE and DECLARE hold. */
-static void walk_nested(reading *r, const Node *node)
+static void walk_nested(reading* r, const Node* node)
 {
     if (node == NULL) {
         mark(r, PGM_MARK_UNKNOWN);
@@ -848,17 +848,17 @@ static void walk_nested(reading *r, const Node *node)
         walk_query(r, node);
         return;
     case T_CreateTableAsStmt: {
-        const CreateTableAsStmt *create = (const CreateTableAsStmt *)node;
+        const CreateTableAsStmt* create = (const CreateTableAsStmt*)node;
         mark(r, create->into != NULL && is_temporary(create->into->rel) ? PGM_MARK_DDL_TEMPORARY : PGM_MARK_DDL);
         walk_nested(r, create->query);
         return;
     }
     case T_ExecuteStmt:
         mark(r, PGM_MARK_EXECUTE);
-        walk_list(r, ((const ExecuteStmt *)node)->params);
+        walk_list(r, ((const ExecuteStmt*)node)->params);
         return;
     case T_DeclareCursorStmt:
-        walk_nested(r, ((const DeclareCursorStmt *)node)->query);
+        walk_nested(r, ((const DeclareCursorStmt*)node)->query);
         return;
     case T_RefreshMatViewStmt:
         mark(r, PGM_MARK_DDL);
@@ -868,11 +868,11 @@ static void walk_nested(reading *r, const Node *node)
     }
 }
 
-static void walk_do(reading *r, const DoStmt *stmt)
+static void walk_do(reading* r, const DoStmt* stmt)
 {
     begin(r, PGM_DO);
     for (int i = 0; i < list_length(stmt->args); ++i) {
-        const DefElem *option = list_nth(stmt->args, i);
+        const DefElem* option = list_nth(stmt->args, i);
         if (option->arg != NULL && IsA(option->arg, String))
             emit(r, (pgm_fact){.kind = PGM_STRING, .text = strVal(option->arg), .name = option->defname});
         else
@@ -880,7 +880,7 @@ static void walk_do(reading *r, const DoStmt *stmt)
     }
 }
 
-static void walk_copy(reading *r, const CopyStmt *copy)
+static void walk_copy(reading* r, const CopyStmt* copy)
 {
     begin(r, copy->is_from ? PGM_WRITE : PGM_UTILITY);
     if (copy->relation != NULL)
@@ -890,24 +890,24 @@ static void walk_copy(reading *r, const CopyStmt *copy)
     walk(r, copy->whereClause);
 }
 
-static void walk_select_statement(reading *r, const SelectStmt *select)
+static void walk_select_statement(reading* r, const SelectStmt* select)
 {
     /* In a set operation INTO stands in its leftmost leaf. */
-    const SelectStmt *leaf = select;
+    const SelectStmt* leaf = select;
     while (leaf->larg != NULL)
         leaf = leaf->larg;
     if (leaf->intoClause != NULL)
         begin(r, is_temporary(leaf->intoClause->rel) ? PGM_INTO_TEMPORARY : PGM_INTO);
     else
         begin(r, PGM_SELECT);
-    walk_query(r, (const Node *)select);
+    walk_query(r, (const Node*)select);
 }
 
-static void walk_statement(reading *r, const Node *stmt)
+static void walk_statement(reading* r, const Node* stmt)
 {
     switch (nodeTag(stmt)) {
     case T_SelectStmt:
-        walk_select_statement(r, (const SelectStmt *)stmt);
+        walk_select_statement(r, (const SelectStmt*)stmt);
         return;
     case T_InsertStmt:
     case T_UpdateStmt:
@@ -917,10 +917,10 @@ static void walk_statement(reading *r, const Node *stmt)
         walk_query(r, stmt);
         return;
     case T_CopyStmt:
-        walk_copy(r, (const CopyStmt *)stmt);
+        walk_copy(r, (const CopyStmt*)stmt);
         return;
     case T_TruncateStmt: {
-        const TruncateStmt *truncate = (const TruncateStmt *)stmt;
+        const TruncateStmt* truncate = (const TruncateStmt*)stmt;
         begin(r, PGM_WRITE);
         for (int i = 0; i < list_length(truncate->relations); ++i)
             emit_relation(r, list_nth(truncate->relations, i), PGM_TRUNCATE);
@@ -929,29 +929,29 @@ static void walk_statement(reading *r, const Node *stmt)
         return;
     }
     case T_CreateTableAsStmt: {
-        const CreateTableAsStmt *create = (const CreateTableAsStmt *)stmt;
+        const CreateTableAsStmt* create = (const CreateTableAsStmt*)stmt;
         begin(r, create->into != NULL && is_temporary(create->into->rel) ? PGM_DDL_TEMPORARY : PGM_DDL);
         walk_nested(r, create->query);
         return;
     }
     case T_CreateStmt: {
-        const CreateStmt *create = (const CreateStmt *)stmt;
+        const CreateStmt* create = (const CreateStmt*)stmt;
         /* a child or a like-minded copy of another table is not this session's alone */
         const bool alone = create->inhRelations == NIL && create->partbound == NULL;
         begin(r, is_temporary(create->relation) && alone ? PGM_DDL_TEMPORARY : PGM_DDL);
         return;
     }
     case T_CreateSeqStmt:
-        begin(r, is_temporary(((const CreateSeqStmt *)stmt)->sequence) ? PGM_DDL_TEMPORARY : PGM_DDL);
+        begin(r, is_temporary(((const CreateSeqStmt*)stmt)->sequence) ? PGM_DDL_TEMPORARY : PGM_DDL);
         return;
     case T_ViewStmt: /* a temporary one too: whether views call user functions is asked of the catalog */
         begin(r, PGM_DDL);
         return;
     case T_TransactionStmt:
-        begin(r, transaction_kind((const TransactionStmt *)stmt));
+        begin(r, transaction_kind((const TransactionStmt*)stmt));
         return;
     case T_VariableSetStmt:
-        begin(r, set_kind((const VariableSetStmt *)stmt));
+        begin(r, set_kind((const VariableSetStmt*)stmt));
         return;
     case T_DiscardStmt:
     case T_LoadStmt:
@@ -968,37 +968,37 @@ static void walk_statement(reading *r, const Node *stmt)
     case T_PrepareStmt:
         begin(r, PGM_SESSION);
         r->planned_only = true; /* nothing runs before its EXECUTE, which is said to do anything */
-        walk_nested(r, ((const PrepareStmt *)stmt)->query);
+        walk_nested(r, ((const PrepareStmt*)stmt)->query);
         r->planned_only = false;
         return;
     case T_DeclareCursorStmt:
         begin(r, PGM_SESSION);
-        walk_nested(r, ((const DeclareCursorStmt *)stmt)->query);
+        walk_nested(r, ((const DeclareCursorStmt*)stmt)->query);
         return;
     case T_FetchStmt:
         begin(r, PGM_FETCH);
         return;
     case T_ExecuteStmt:
         begin(r, PGM_EXECUTE);
-        walk_list(r, ((const ExecuteStmt *)stmt)->params);
+        walk_list(r, ((const ExecuteStmt*)stmt)->params);
         return;
     case T_CallStmt:
         begin(r, PGM_CALL);
-        walk(r, ((const CallStmt *)stmt)->funccall);
+        walk(r, ((const CallStmt*)stmt)->funccall);
         return;
     case T_DoStmt:
-        walk_do(r, (const DoStmt *)stmt);
+        walk_do(r, (const DoStmt*)stmt);
         return;
     case T_ExplainStmt:
         begin(r, PGM_UTILITY);
-        r->planned_only = !explains_by_running((const ExplainStmt *)stmt);
-        walk_nested(r, ((const ExplainStmt *)stmt)->query);
+        r->planned_only = !explains_by_running((const ExplainStmt*)stmt);
+        walk_nested(r, ((const ExplainStmt*)stmt)->query);
         r->planned_only = false;
         return;
     case T_VariableShowStmt:
     case T_LockStmt:
     case T_CheckPointStmt:
-    case T_VacuumStmt:  /* VACUUM, VACUUM FULL, ANALYZE: no row changes its value */
+    case T_VacuumStmt: /* VACUUM, VACUUM FULL, ANALYZE: no row changes its value */
     case T_ClusterStmt:
         begin(r, PGM_UTILITY);
         return;
@@ -1025,18 +1025,18 @@ static void walk_statement(reading *r, const Node *stmt)
         begin(r, PGM_DDL_CLUSTER);
         return;
     case T_RenameStmt: {
-        const ObjectType type = ((const RenameStmt *)stmt)->renameType;
+        const ObjectType type = ((const RenameStmt*)stmt)->renameType;
         const bool cluster = type == OBJECT_ROLE || type == OBJECT_DATABASE || type == OBJECT_TABLESPACE;
         begin(r, cluster ? PGM_DDL_CLUSTER : PGM_DDL);
         return;
     }
     case T_AlterOwnerStmt: {
-        const ObjectType type = ((const AlterOwnerStmt *)stmt)->objectType;
+        const ObjectType type = ((const AlterOwnerStmt*)stmt)->objectType;
         begin(r, type == OBJECT_DATABASE || type == OBJECT_TABLESPACE ? PGM_DDL_CLUSTER : PGM_DDL);
         return;
     }
     case T_GrantStmt: {
-        const ObjectType type = ((const GrantStmt *)stmt)->objtype;
+        const ObjectType type = ((const GrantStmt*)stmt)->objtype;
         begin(r, type == OBJECT_DATABASE || type == OBJECT_TABLESPACE ? PGM_DDL_CLUSTER : PGM_DDL);
         return;
     }
@@ -1110,7 +1110,7 @@ static void walk_statement(reading *r, const Node *stmt)
     }
 }
 
-pgm_outcome pgm_read(const char *sql, void (*emit_to)(void *, const pgm_fact *), void *context)
+pgm_outcome pgm_read(const char* sql, void (*emit_to)(void*, const pgm_fact*), void* context)
 {
     reading r = {.emit = emit_to, .context = context};
     pgm_outcome outcome = PGM_PARSED;
@@ -1121,7 +1121,7 @@ pgm_outcome pgm_read(const char *sql, void (*emit_to)(void *, const pgm_fact *),
         pg_query_free_error(parsed.error);
     } else {
         for (int i = 0; i < list_length(parsed.tree) && !r.too_deep; ++i) {
-            const RawStmt *raw = list_nth(parsed.tree, i);
+            const RawStmt* raw = list_nth(parsed.tree, i);
             r.ctes = NULL;
             walk_statement(&r, raw->stmt);
         }

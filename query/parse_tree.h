@@ -33,12 +33,12 @@ typedef enum pgm_use { PGM_INSERT = 1, PGM_UPDATE = 2, PGM_DELETE = 4, PGM_TRUNC
 
 typedef enum pgm_statement {
     PGM_SELECT,
-    PGM_WRITE,             /* INSERT, UPDATE, DELETE, MERGE, COPY FROM, TRUNCATE */
-    PGM_INTO,              /* SELECT INTO, CREATE TABLE AS: a write by name, DDL by effect */
+    PGM_WRITE, /* INSERT, UPDATE, DELETE, MERGE, COPY FROM, TRUNCATE */
+    PGM_INTO,  /* SELECT INTO, CREATE TABLE AS: a write by name, DDL by effect */
     PGM_INTO_TEMPORARY,
     PGM_DDL,
-    PGM_DDL_TEMPORARY,     /* makes something that is this session's alone */
-    PGM_DDL_CLUSTER,       /* reaches beyond its database */
+    PGM_DDL_TEMPORARY, /* makes something that is this session's alone */
+    PGM_DDL_CLUSTER,   /* reaches beyond its database */
     PGM_BEGIN,
     PGM_BEGIN_OTHER,
     PGM_START,
@@ -47,50 +47,50 @@ typedef enum pgm_statement {
     PGM_COMMIT_CHAIN,
     PGM_ROLLBACK,
     PGM_ROLLBACK_CHAIN,
-    PGM_INSIDE,            /* SAVEPOINT, RELEASE, ROLLBACK TO */
+    PGM_INSIDE, /* SAVEPOINT, RELEASE, ROLLBACK TO */
     PGM_PREPARE_TRANSACTION,
     PGM_COMMIT_PREPARED,
     PGM_ROLLBACK_PREPARED,
-    PGM_SET,               /* changes the session */
+    PGM_SET, /* changes the session */
     PGM_SET_TRANSACTION,
-    PGM_SESSION,           /* a session command that changes no setting */
-    PGM_UTILITY,           /* changes nothing by itself; a statement within it may */
+    PGM_SESSION, /* a session command that changes no setting */
+    PGM_UTILITY, /* changes nothing by itself; a statement within it may */
     PGM_FETCH,
-    PGM_EXECUTE,           /* of a prepared SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES */
+    PGM_EXECUTE, /* of a prepared SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES */
     PGM_CALL,
-    PGM_DO,                /* its block follows as PGM_STRING */
+    PGM_DO, /* its block follows as PGM_STRING */
     PGM_REINDEX,
-    PGM_OTHER              /* not taught: may be anything */
+    PGM_OTHER /* not taught: may be anything */
 } pgm_statement;
 
 typedef enum pgm_mark {
     PGM_MARK_ROW_LOCK,
     PGM_MARK_TABLESAMPLE,
-    PGM_MARK_CLOCK,        /* CURRENT_DATE and its kin, or text cast to a date or time type */
-    PGM_MARK_IDENTITY,     /* CURRENT_USER and its kin */
+    PGM_MARK_CLOCK,    /* CURRENT_DATE and its kin, or text cast to a date or time type */
+    PGM_MARK_IDENTITY, /* CURRENT_USER and its kin */
     PGM_MARK_PARAMETER,
-    PGM_MARK_UNSUPPORTED,  /* understood well enough to know that it writes nothing, not to be cached */
-    PGM_MARK_DDL,          /* nested SELECT INTO or CREATE TABLE AS */
+    PGM_MARK_UNSUPPORTED, /* understood well enough to know that it writes nothing, not to be cached */
+    PGM_MARK_DDL,         /* nested SELECT INTO or CREATE TABLE AS */
     PGM_MARK_DDL_TEMPORARY,
-    PGM_MARK_EXECUTE,      /* nested EXECUTE */
-    PGM_MARK_CASCADE,      /* TRUNCATE … CASCADE */
-    PGM_MARK_UNKNOWN       /* a node that the walk was not taught */
+    PGM_MARK_EXECUTE, /* nested EXECUTE */
+    PGM_MARK_CASCADE, /* TRUNCATE … CASCADE */
+    PGM_MARK_UNKNOWN  /* a node that the walk was not taught */
 } pgm_mark;
 
 typedef struct pgm_fact {
     pgm_kind kind;
     int code;
     int count;
-    bool planned_only; /* inside EXPLAIN without ANALYZE: never executed */
-    const char *schema; /* NULL: not qualified */
-    const char *name;
-    const char *text;
+    bool planned_only;  /* inside EXPLAIN without ANALYZE: never executed */
+    const char* schema; /* NULL: not qualified */
+    const char* name;
+    const char* text;
 } pgm_fact;
 
 typedef enum pgm_outcome { PGM_PARSED, PGM_NOT_PARSED, PGM_TOO_DEEP } pgm_outcome;
 
 /* `emit` must not throw and must not jump. After PGM_TOO_DEEP the facts are incomplete. */
-pgm_outcome pgm_read(const char *sql, void (*emit)(void *context, const pgm_fact *), void *context);
+pgm_outcome pgm_read(const char* sql, void (*emit)(void* context, const pgm_fact*), void* context);
 
 #ifdef __cplusplus
 }

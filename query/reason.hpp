@@ -15,19 +15,19 @@ enum class Reason : std::uint8_t {
     none = 0, ///< cacheable
 
     // what the text is
-    empty,              ///< no statement at all
-    multiple,           ///< more than one statement in the text
-    write,              ///< INSERT, UPDATE, DELETE, MERGE, COPY FROM, SELECT INTO, a writing CTE
-    ddl,                ///< CREATE, ALTER, DROP, GRANT, COMMENT, REFRESH and their like
-    transaction_control,///< BEGIN, COMMIT, SAVEPOINT …
-    session_command,    ///< SET, RESET, DISCARD, LISTEN, PREPARE, DECLARE, LOAD …
-    utility,            ///< EXPLAIN, SHOW, FETCH, COPY TO, EXECUTE, CALL, DO, VACUUM …
-    unparsed,           ///< not understood by the parser, or too long or too deep to be given to it
-    encoding,           ///< a client_encoding or standard_conforming_strings under which the text cannot be read safely
-    parameters,         ///< `$1` in a simple query
+    empty,               ///< no statement at all
+    multiple,            ///< more than one statement in the text
+    write,               ///< INSERT, UPDATE, DELETE, MERGE, COPY FROM, SELECT INTO, a writing CTE
+    ddl,                 ///< CREATE, ALTER, DROP, GRANT, COMMENT, REFRESH and their like
+    transaction_control, ///< BEGIN, COMMIT, SAVEPOINT …
+    session_command,     ///< SET, RESET, DISCARD, LISTEN, PREPARE, DECLARE, LOAD …
+    utility,             ///< EXPLAIN, SHOW, FETCH, COPY TO, EXECUTE, CALL, DO, VACUUM …
+    unparsed,            ///< not understood by the parser, or too long or too deep to be given to it
+    encoding,   ///< a client_encoding or standard_conforming_strings under which the text cannot be read safely
+    parameters, ///< `$1` in a simple query
 
     // what it contains
-    row_lock,           ///< FOR UPDATE, FOR SHARE …
+    row_lock, ///< FOR UPDATE, FOR SHARE …
     tablesample,
     clock,              ///< CURRENT_DATE and its kin, or a string that the date types read as a clock
     session_identity,   ///< CURRENT_USER and its kin
@@ -37,8 +37,8 @@ enum class Reason : std::uint8_t {
     unsupported_syntax, ///< a construct that the analysis has not been taught
 
     // what it reads
-    unknown_relation,   ///< a name that does not resolve
-    system_catalog,     ///< pg_catalog, information_schema
+    unknown_relation, ///< a name that does not resolve
+    system_catalog,   ///< pg_catalog, information_schema
     view,
     materialized_view,
     partitioned_table,
@@ -46,22 +46,22 @@ enum class Reason : std::uint8_t {
     foreign_table,
     unlogged_table,
     temporary_table,
-    other_relation,     ///< a sequence, an index, a composite type …
+    other_relation, ///< a sequence, an index, a composite type …
     row_security,
-    unsafe_type,        ///< a column whose type's output is not built in and not immutable
+    unsafe_type, ///< a column whose type's output is not built in and not immutable
 
     // what the session or the proxy is in
-    rule,               ///< a rule of the configuration says `cache: off`
-    no_rule,            ///< no rule matches and `cache.default` is bypass
-    catalog_unknown,    ///< the catalog snapshot is missing, stale or being read
-    session_unknown,    ///< the session's settings could not be learned
-    temporary_objects,  ///< the session has temporary objects, which may hide any name
-    isolation,          ///< REPEATABLE READ or SERIALIZABLE
+    rule,              ///< a rule of the configuration says `cache: off`
+    no_rule,           ///< no rule matches and `cache.default` is bypass
+    catalog_unknown,   ///< the catalog snapshot is missing, stale or being read
+    session_unknown,   ///< the session's settings could not be learned
+    temporary_objects, ///< the session has temporary objects, which may hide any name
+    isolation,         ///< REPEATABLE READ or SERIALIZABLE
     failed_transaction,
     written_in_transaction, ///< the transaction has written what it now reads
-    extended_protocol,  ///< not answered from the cache yet
-    blind,              ///< the session speaks what pgmemo cannot follow
-    disabled,           ///< the cache is switched off
+    extended_protocol,      ///< not answered from the cache yet
+    blind,                  ///< the session speaks what pgmemo cannot follow
+    disabled,               ///< the cache is switched off
 
     count_ ///< how many there are; not a reason
 };

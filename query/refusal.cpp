@@ -159,8 +159,8 @@ Reason of_relation(const Name& name, const Lookup& lookup)
     return reason;
 }
 
-/// A column that is cast to a date or time type may be text and say `now`, unless every table that is read and has such a
-/// column has it as a date or time, and the text makes none of that name itself.
+/// A column that is cast to a date or time type may be text and say `now`, unless every table that is read and has such
+/// a column has it as a date or time, and the text makes none of that name itself.
 bool is_time_column(const std::string& column, const StatementFacts& facts, const Lookup& lookup)
 {
     for (const auto& made : facts.output_names)

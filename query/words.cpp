@@ -42,9 +42,9 @@ bool has_word(std::string_view text, const std::array<std::string_view, N>& word
 constexpr std::array<std::string_view, 4> kClock{"now", "today", "tomorrow", "yesterday"};
 
 constexpr std::array<std::string_view, 25> kDdl{
-    "create", "alter",   "drop",    "grant",   "revoke",   "execute",  "truncate", "comment",    "security",
-    "refresh", "reindex", "cluster", "reassign", "import", "call",     "do",       "load",       "vacuum",
-    "analyze", "dblink",  "xml",     "conf",     "prepare", "reload",   "system",
+    "create",  "alter",   "drop",    "grant",    "revoke",  "execute", "truncate", "comment", "security",
+    "refresh", "reindex", "cluster", "reassign", "import",  "call",    "do",       "load",    "vacuum",
+    "analyze", "dblink",  "xml",     "conf",     "prepare", "reload",  "system",
 };
 
 } // namespace

@@ -7,8 +7,8 @@ namespace pgmemo::query {
 /// Whether a string, given to a date or time type, may be read as the clock: `now`, `today`, `tomorrow`, `yesterday`
 /// as words of their own.
 ///
-/// Source: PostgreSQL's ParseDateTime takes runs of letters as one token, whatever stands beside them; so a word ends at
-/// anything but an ASCII letter. Backslashes and double quotes are what array, range and row input take away before.
+/// Source: PostgreSQL's ParseDateTime takes runs of letters as one token, whatever stands beside them; so a word ends
+/// at anything but an ASCII letter. Backslashes and double quotes are what array, range and row input take away before.
 bool mentions_clock(std::string_view text);
 
 /// Whether a setting's name begins with `transaction`: case does not matter to PostgreSQL.

@@ -14,7 +14,8 @@ namespace pgmemo::cache {
 class Ghost {
 public:
     explicit Ghost(std::size_t max_bytes)
-        : slots_(std::bit_floor(std::max<std::size_t>(max_bytes / sizeof(Slot), kWays))), mask_(slots_.size() - 1)
+        : slots_(std::bit_floor(std::max<std::size_t>(max_bytes / sizeof(Slot), kWays)))
+        , mask_(slots_.size() - 1)
     {
     }
 

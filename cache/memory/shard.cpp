@@ -7,7 +7,7 @@ namespace pgmemo::cache {
 
 namespace {
 
-constexpr std::size_t kSmallShare = 10;        // a tenth of the bytes
+constexpr std::size_t kSmallShare = 10; // a tenth of the bytes
 constexpr std::uint8_t kMostFrequency = 3;
 constexpr std::size_t kMostReadersPassed = 64; // of entries being read that one insertion looks at before it gives up
 constexpr std::size_t kEmptyBucketsPerVisit = 16;
@@ -185,7 +185,8 @@ bool Shard::drop_if_dead(Entry* entry, Clock::time_point now) noexcept
     return true;
 }
 
-/// The end of the small queue: on to the main one, or out. False when it is being read: dropping it would free nothing now.
+/// The end of the small queue: on to the main one, or out. False when it is being read: dropping it would free nothing
+/// now.
 bool Shard::evict_small(Clock::time_point now) noexcept
 {
     Entry* const entry = small_.oldest;

@@ -23,11 +23,12 @@ struct Tally {
 /// A part of the memory tier: a table, and S3-FIFO over it with capacities in bytes.
 ///
 /// S3-FIFO (Yang et al., SOSP 2023): a newcomer enters the small queue; at its end it goes on to the main one if it was
-/// asked for again, else it leaves and its hash is remembered; who comes back while remembered enters the main queue at once.
-/// The main queue gives another round for each hit noted. A hit writes one byte and moves nothing.
+/// asked for again, else it leaves and its hash is remembered; who comes back while remembered enters the main queue at
+/// once. The main queue gives another round for each hit noted. A hit writes one byte and moves nothing.
 ///
-/// Bound: the account never exceeds `budget_bytes`, and with it what readers hold of entries already dropped. The table is of
-/// fixed size, chained through the entries: it never grows, so no moment needs room for two, and no rehash makes anybody wait.
+/// Bound: the account never exceeds `budget_bytes`, and with it what readers hold of entries already dropped. The table
+/// is of fixed size, chained through the entries: it never grows, so no moment needs room for two, and no rehash makes
+/// anybody wait.
 ///
 /// Threads: safe; one mutex.
 class Shard {

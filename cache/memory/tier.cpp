@@ -18,12 +18,12 @@ namespace {
 
 constexpr std::size_t kMostShards = 64;
 constexpr std::size_t kLeastShardBytes = 1u << 20;
-constexpr std::size_t kLargestPerShard = 4;       // so many of the largest entries must fit into a shard
-constexpr std::size_t kLeastBytes = 64u << 10;    // below this nothing is kept at all
-constexpr std::size_t kBytesPerBucket = 512;      // a table of an eighth of a word for each 64 bytes: 1.6 %
-constexpr std::size_t kGhostShare = 64;           // the same again
+constexpr std::size_t kLargestPerShard = 4;    // so many of the largest entries must fit into a shard
+constexpr std::size_t kLeastBytes = 64u << 10; // below this nothing is kept at all
+constexpr std::size_t kBytesPerBucket = 512;   // a table of an eighth of a word for each 64 bytes: 1.6 %
+constexpr std::size_t kGhostShare = 64;        // the same again
 constexpr std::size_t kVisitsUnderLock = 32;
-constexpr std::chrono::seconds kSlowRound{2};     // for what has expired while nothing moved
+constexpr std::chrono::seconds kSlowRound{2}; // for what has expired while nothing moved
 
 } // namespace
 
@@ -44,7 +44,8 @@ std::uint64_t KeyHash::operator()(const Identity& identity, std::string_view bod
     return mixed ^ (mixed >> 32);
 }
 
-MemoryTier::MemoryTier(const Options& options) : hash_mask_(options.hash_mask)
+MemoryTier::MemoryTier(const Options& options)
+    : hash_mask_(options.hash_mask)
 {
     if (options.memory_bytes < kLeastBytes)
         return;
@@ -81,8 +82,7 @@ Entry* MemoryTier::allot(const Candidate& candidate, Clock::time_point now)
         return nullptr;
     const std::uint64_t hash = hash_of(*candidate.identity, candidate.body);
     Shard& shard = shard_of(hash);
-    const std::size_t charge =
-        Entry::charge_for(candidate.stamp.size(), candidate.body.size(), candidate.reply_bytes);
+    const std::size_t charge = Entry::charge_for(candidate.stamp.size(), candidate.body.size(), candidate.reply_bytes);
     if (!shard.make_room(charge, now))
         return nullptr;
     try {
@@ -122,8 +122,7 @@ std::size_t MemoryTier::reclaim(Clock::time_point now, std::size_t at_most_visit
     std::size_t dropped = 0;
     for (std::size_t visited = 0; visited < at_most_visited;) {
         Shard& shard = shards_[round_.shard]->shard;
-        const auto walk =
-            shard.reclaim(round_.bucket, std::min(at_most_visited - visited, kVisitsUnderLock), now);
+        const auto walk = shard.reclaim(round_.bucket, std::min(at_most_visited - visited, kVisitsUnderLock), now);
         visited += std::max<std::size_t>(walk.visited, 1);
         dropped += walk.dropped;
         round_.bucket = walk.next_bucket;

@@ -11,8 +11,8 @@
 
 namespace pgmemo::cache {
 
-/// Keys to hashes, under a secret of this process: who chooses the SQL shall not choose the bucket. Equal hashes cost time
-/// only, since keys are compared whole; hence 64 bits.
+/// Keys to hashes, under a secret of this process: who chooses the SQL shall not choose the bucket. Equal hashes cost
+/// time only, since keys are compared whole; hence 64 bits.
 class KeyHash {
 public:
     KeyHash();
@@ -57,7 +57,10 @@ public:
 
 private:
     struct alignas(64) Padded {
-        Padded(std::size_t budget, std::size_t buckets, std::size_t ghost) : shard(budget, buckets, ghost) {}
+        Padded(std::size_t budget, std::size_t buckets, std::size_t ghost)
+            : shard(budget, buckets, ghost)
+        {
+        }
         Shard shard;
     };
 

@@ -57,7 +57,8 @@ TEST(Analyser, SharesOneStatementAmongThreads)
     for (auto& thread : threads)
         thread.join();
     EXPECT_EQ(analyzer.analyse("SELECT 1", catalog, scope, {}), analyzer.analyse("SELECT 1", catalog, scope, {}));
-    EXPECT_NE(analyzer.analyse("SELECT 1", catalog, scope, {}), analyzer.analyse("SELECT 1", test_catalog(), scope, {}));
+    EXPECT_NE(analyzer.analyse("SELECT 1", catalog, scope, {}),
+              analyzer.analyse("SELECT 1", test_catalog(), scope, {}));
 }
 
 } // namespace

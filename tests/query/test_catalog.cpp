@@ -11,7 +11,10 @@ using Values = std::vector<std::string>;
 
 class Rows {
 public:
-    explicit Rows(CatalogBuilder& builder) : builder_(builder) {}
+    explicit Rows(CatalogBuilder& builder)
+        : builder_(builder)
+    {
+    }
 
     void add(std::size_t query, const Values& values)
     {
@@ -33,8 +36,8 @@ public:
                 is_variadic ? "t" : "f", is_user ? "t" : "f", std::string(1, volatility), std::string(1, effect)});
     }
 
-    void op(std::string_view name, std::string_view function, char volatility = 'i', std::string_view schema = "pg_catalog",
-            char effect = 'n')
+    void op(std::string_view name, std::string_view function, char volatility = 'i',
+            std::string_view schema = "pg_catalog", char effect = 'n')
     {
         add(3, {std::string{schema}, std::string{name}, std::string{function}, schema == "pg_catalog" ? "f" : "t",
                 std::string(1, volatility), std::string(1, effect)});
