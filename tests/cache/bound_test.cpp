@@ -119,13 +119,14 @@ TEST_P(Bound, HoldsAgainstWhatMallocSays)
             other.join();
         EXPECT_GT(stored, 100u);
         std::printf("  %s: limit %zu KiB, said %zu KiB, malloc %zu KiB, resident %zu KiB, %zu stored, %zu entries\n",
-                    GetParam().name, kMemory >> 10, highest_said >> 10, highest_heap >> 10, highest_resident >> 10, stored.load(),
-                    static_cast<std::size_t>(cache.stats().entries));
+                    GetParam().name, kMemory >> 10, highest_said >> 10, highest_heap >> 10, highest_resident >> 10,
+                    stored.load(), static_cast<std::size_t>(cache.stats().entries));
     }
     if (!kMallocIsOurs)
         return;
     EXPECT_LE(highest_heap, kMemory);
-    EXPECT_LE(highest_heap, highest_said * 105 / 100 + (1u << 20)) << "charges are honest; 1 MiB is for what is in the threads' own caches";
+    EXPECT_LE(highest_heap, highest_said * 105 / 100 + (1u << 20))
+        << "charges are honest; 1 MiB is for what is in the threads' own caches";
     EXPECT_LE(highest_resident, kMemory * 103 / 100);
 }
 

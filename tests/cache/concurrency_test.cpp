@@ -20,14 +20,14 @@ constexpr int kRounds = 4'000;
 constexpr int kRounds = 40'000;
 #endif
 
-/// Rows that writers change and readers cache, by the protocol of DESIGN §5. Each "commit" is an atomic store, so what a
-/// reader is told can be held against what was committed.
+/// Rows that writers change and readers cache, by the protocol of DESIGN §5. Each "commit" is an atomic store, so what
+/// a reader is told can be held against what was committed.
 struct World {
     static constexpr std::size_t kRows = 8;
 
     Cache cache{{2u << 20, 64u << 10}};
     std::shared_ptr<const Identity> me = cache.identities().intern("me");
-    std::array<std::atomic<std::uint64_t>, kRows> rows{};      // PostgreSQL
+    std::array<std::atomic<std::uint64_t>, kRows> rows{};         // PostgreSQL
     std::array<std::atomic<std::uint64_t>, kRows> acknowledged{}; // what writers were told
     std::atomic<bool> done{false};
     std::atomic<std::uint64_t> hits{0};
@@ -117,8 +117,8 @@ TEST(Stress, EverythingAtOnceKeepsTheBooksStraight)
                     auto& fill = fills[random() % fills.size()];
                     fill = cache.begin_fill({identity, body}, Stamp{Words{&word}}, 64u << 10,
                                             std::chrono::milliseconds{1 + random() % 100'000});
-                    const bool whole = fill.append(body) &&
-                                       fill.append(std::string(1 + random() % 20'000, static_cast<char>('a' + key % 26)));
+                    const bool whole = fill.append(body) && fill.append(std::string(1 + random() % 20'000,
+                                                                                    static_cast<char>('a' + key % 26)));
                     if (whole && random() % 8 != 0)
                         cache.finish_fill(std::move(fill), kNow);
                 }

@@ -21,7 +21,10 @@ constexpr std::size_t kReply = 300;
 /// The yardstick: least recently used, of so many entries of one size.
 class Lru {
 public:
-    explicit Lru(std::size_t capacity) : capacity_(capacity) {}
+    explicit Lru(std::size_t capacity)
+        : capacity_(capacity)
+    {
+    }
     bool ask(int key)
     {
         const auto found = where_.find(key);
@@ -103,8 +106,8 @@ TEST_P(Eviction, BeatsLruOnTheSameMemory)
     const auto outcome = compare(trace(skew, with_scans, 300'000), memory);
     RecordProperty("hits_percent", std::to_string(100 * outcome.ours));
     RecordProperty("lru_hits_percent", std::to_string(100 * outcome.lru));
-    std::printf("  zipf %.1f%s, %zu KiB: LRU %.1f %%, ours %.1f %%\n", skew, with_scans ? " with scans" : "", memory >> 10,
-                100 * outcome.lru, 100 * outcome.ours);
+    std::printf("  zipf %.1f%s, %zu KiB: LRU %.1f %%, ours %.1f %%\n", skew, with_scans ? " with scans" : "",
+                memory >> 10, 100 * outcome.lru, 100 * outcome.ours);
     EXPECT_GT(outcome.ours, outcome.lru + 0.01);
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 using namespace testing_support;
 
-bool put(MemoryTier& tier, const std::shared_ptr<const Identity>& identity, std::string_view body, std::string_view reply)
+bool put(MemoryTier& tier, const std::shared_ptr<const Identity>& identity, std::string_view body,
+         std::string_view reply)
 {
     Entry* const entry = tier.allot({identity, body, {}, reply.size(), Entry::kNever}, kNow);
     if (entry == nullptr)

@@ -1,5 +1,5 @@
-// Linked with the build without the fence: the same promises as in cache_test.cpp, seen to be broken. If these failed, the
-// consistency tests that use this build to show that they can fail would show nothing.
+// Linked with the build without the fence: the same promises as in cache_test.cpp, seen to be broken. If these failed,
+// the consistency tests that use this build to show that they can fail would show nothing.
 
 #include "tests/cache/support.hpp"
 

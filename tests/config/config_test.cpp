@@ -137,8 +137,8 @@ TEST(Rules, WithoutMatchARuleMatchesEverything)
 
 TEST(Rules, OfSeveralRegularExpressionsOneIsEnoughAndFlagsStayWithTheirOwn)
 {
-    const auto config = good(std::string{kUpstream} +
-                             "rules:\n  - match: { query: ['(?i)alpha', 'beta|gamma'] }\n    cache: off\n");
+    const auto config =
+        good(std::string{kUpstream} + "rules:\n  - match: { query: ['(?i)alpha', 'beta|gamma'] }\n    cache: off\n");
     const Rule& rule = config->rules[0];
     EXPECT_TRUE(rule.matches({}, "", "", "x ALPHA x"));
     EXPECT_TRUE(rule.matches({}, "", "", "gamma"));
@@ -154,7 +154,8 @@ TEST(Rules, AreNotAskedWhenTheCacheIsOff)
 
 TEST(Rules, TakeTheirDefaultsFromCacheWhereverItStands)
 {
-    const auto config = good(std::string{kUpstream} + "rules: [ { cache: on } ]\ncache: { ttl: 5s, max_entry: 9KiB }\n");
+    const auto config =
+        good(std::string{kUpstream} + "rules: [ { cache: on } ]\ncache: { ttl: 5s, max_entry: 9KiB }\n");
     EXPECT_EQ(config->rules[0].cache.ttl, milliseconds{5000});
     EXPECT_EQ(config->rules[0].cache.max_entry_bytes, 9u << 10);
 }
@@ -216,11 +217,10 @@ TEST(Flags, AProblemNamesTheFlag)
     std::vector<std::string> texts;
     for (const auto& problem : loaded.problems)
         texts.push_back(problem.str());
-    EXPECT_THAT(texts, testing::UnorderedElementsAre(
-                           testing::HasSubstr("--upstream: not a libpq URI"),
-                           testing::HasSubstr("--listen: \"nowhere\" is not an address"),
-                           testing::HasSubstr("--memory: \"lots\" is not a size"),
-                           testing::HasSubstr("--log-level: \"loud\" is not one of")));
+    EXPECT_THAT(texts, testing::UnorderedElementsAre(testing::HasSubstr("--upstream: not a libpq URI"),
+                                                     testing::HasSubstr("--listen: \"nowhere\" is not an address"),
+                                                     testing::HasSubstr("--memory: \"lots\" is not a size"),
+                                                     testing::HasSubstr("--log-level: \"loud\" is not one of")));
 }
 
 TEST(File, IsReadFromDisk)

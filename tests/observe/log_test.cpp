@@ -49,7 +49,8 @@ TEST(LogJson, ComesBackAsItWent)
 
 TEST(LogJson, IsUtf8EvenWhenTheMessageIsNot)
 {
-    for (const char* bad : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xf5\x80"}) {
+    for (const char* bad :
+         {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xf5\x80"}) {
         const auto parsed = boost::json::parse(line(LogStyle::json, std::string{"a"} + bad + "z"));
         const auto& message = parsed.at("message").as_string();
         EXPECT_TRUE(message.starts_with("a\xef\xbf\xbd")) << message.c_str();
@@ -69,7 +70,8 @@ TEST(Log, WritesToStderrAtItsLevelAndCanBeSetAnew)
     spdlog::trace("unheard");
     const auto output = testing::internal::GetCapturedStderr();
     spdlog::set_default_logger(before);
-    EXPECT_THAT(output, testing::ContainsRegex("^[^\n]* warn  heard 1\n\\{[^\n]*\"debug\",\"message\":\"heard 2\"\\}\n$"));
+    EXPECT_THAT(output,
+                testing::ContainsRegex("^[^\n]* warn  heard 1\n\\{[^\n]*\"debug\",\"message\":\"heard 2\"\\}\n$"));
 }
 
 } // namespace
