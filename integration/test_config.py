@@ -48,8 +48,10 @@ BAD = {
     "twice": (GOOD + "threads: 1\nthreads: 2\n", 3, None, "threads"),
     "not_yaml": (GOOD + "cache: { memory: 1MiB\nthreads: ]\n", None, None, ""),
     "no_upstream": ("threads: 1\n", None, None, "upstream"),
-    "bad_upstream": ("upstream: 'postgresql://host:port:port/x'\n", 1, None, "upstream"),
-    "tls_upstream": ("upstream: postgresql://u@h/d?sslmode=require\n", 1, None, "sslmode"),
+    "bad_upstream": ("upstream: somewhere\n", 1, 11, "upstream"),
+    "bad_upstream_host": ("upstream: 'postgresql://[::1/x'\n", None, None, "upstream"),
+    "bad_upstream_parameter": ("upstream: postgresql://h/d?no_such=1\n", None, None, "no_such"),
+    "tls_upstream": ("upstream: postgresql://u@h/d?sslmode=require\n", None, None, "sslmode"),
     "empty": ("", None, None, "upstream"),
 }
 
