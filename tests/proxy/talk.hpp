@@ -1,0 +1,285 @@
+#pragma once
+
+#include "proxy/exchange.hpp"
+#include "tests/proxy/messages.hpp"
+#include "tests/query/test_catalog.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// Sessions without sockets: an Exchange with everything that it borrows, and a client and a server that are played by
+/// the test.
+namespace pgmemo::proxy {
+
+inline constexpr query::Oid kAccounts = query::testing::kAccounts;
+inline constexpr query::Oid kUsers = query::testing::kUsers;
+
+inline constexpr std::string_view kReadAccounts = "SELECT abalance FROM accounts WHERE aid = 1";
+inline constexpr std::string_view kReadUsers = "SELECT name FROM users WHERE id = 1";
+inline constexpr std::string_view kWriteAccounts = "UPDATE accounts SET abalance = 2 WHERE aid = 1";
+inline constexpr std::string_view kWriteUsers = "UPDATE users SET name = 'Ann' WHERE id = 1";
+inline constexpr std::string_view kWriteAnything = "SELECT volatile_one(1)";
+
+inline std::ostream& operator<<(std::ostream& out, Step::Kind kind)
+{
+    constexpr const char* kNames[] = {"relay", "serve", "answer", "wait", "ask"};
+    return out << kNames[static_cast<std::size_t>(kind)];
+}
+
+/// The process that sessions share.
+class World {
+public:
+    explicit World(config::Config config = {})
+        : in_force(std::make_shared<const config::Config>(std::move(config)))
+    {
+        spdlog::set_level(spdlog::level::off);
+        shop.publish(query::testing::test_catalog(), shop.wanted());
+    }
+
+    bool is_flying(query::Oid relation) { return cache::Word::in_flight(word(relation).load()); }
+    bool is_database_flying() { return cache::Word::in_flight(shop.word().load()); }
+    std::uint64_t version(query::Oid relation) { return word(relation).load() / cache::Word::kVersion; }
+    std::uint64_t database_version() { return shop.word().load() / cache::Word::kVersion; }
+    cache::Word& word(query::Oid relation) { return cache.versions().relation(shop.number(), relation); }
+    std::uint64_t bypasses(query::Reason reason) const
+    {
+        return metrics.bypasses[static_cast<std::size_t>(reason)].read();
+    }
+    /// The keeper has read the catalog anew.
+    void catalog_is_read() { shop.publish(query::testing::test_catalog(), shop.wanted()); }
+
+    ConfigInForce in_force;
+    UpstreamTarget upstream{"host=127.0.0.1 port=5432 sslmode=disable"};
+    cache::Cache cache{{.memory_bytes = 8u << 20, .max_entry_bytes = 1u << 20}};
+    query::Analyzer analyzer{1u << 20};
+    ScopeTable scopes;
+    Databases databases{cache.versions()};
+    CancelRegistry cancels;
+    Unresolved unresolved;
+    std::atomic<std::uint64_t> settings_epoch{1};
+    std::atomic<std::uint64_t> clients{0};
+    std::atomic<std::uint64_t> upstreams{0};
+    Services services{in_force, upstream,   cache,          analyzer, scopes,   databases,
+                      cancels,  unresolved, settings_epoch, clients,  upstreams};
+    observe::ThreadMetrics metrics{query::kReasonCount};
+    Database& shop = databases.get("shop");
+    Exchange::Time now{std::chrono::hours{1}};
+};
+
+/// What the server says of a session when it is asked.
+struct Settings {
+    std::string role = "app";
+    std::string search_path = "pg_catalog\x01public";
+    std::string schema_count = "2";
+    std::string default_isolation = "read committed";
+    std::string isolation = "read committed";
+    std::string temporary = "f";
+    std::string others = "TimeZone=UTC";
+
+    std::string answer() const
+    {
+        return say::columns("settings") +
+               say::row({"shop", role, role, "1/f/150000", search_path, schema_count, default_isolation, isolation,
+                         temporary, others}) +
+               say::complete("SELECT 1");
+    }
+};
+
+/// One session. `client` and `server` give it messages and do what it says, as proxy/session.cpp does; what reaches the
+/// other side is taken with `sent` and `seen`. The verbs above them play whole statements, the hidden ones included.
+class Talk {
+public:
+    explicit Talk(World& shared, Settings said = {}, std::string_view blind_reason = "")
+        : settings(std::move(said))
+        , world_(shared)
+        , exchange_(
+              std::make_unique<Exchange>(world_.services, world_.shop, world_.metrics, settings.role, blind_reason))
+    {
+        exchange_->set_backend(4711);
+    }
+
+    /// The server's first messages, up to ReadyForQuery.
+    Talk& login(std::string_view encoding = "UTF8", std::string_view conforming = "on")
+    {
+        server(wire::message('R', wire::u32(0)) + say::parameter("client_encoding", encoding) +
+               say::parameter("standard_conforming_strings", conforming) + say::ready('I'));
+        seen();
+        return *this;
+    }
+
+    /// Messages of the client, each done as told; what came of the last one. One that has to wait ends it.
+    Step client(std::string_view messages)
+    {
+        Step last;
+        cut(messages, Exchange::kMaxHeld, [&](const wire::Frame& frame) {
+            auto step = exchange_->on_client(frame, world_.now);
+            begin_sent_ |= step.upstream.size() > 5 && step.upstream.substr(5).starts_with("BEGIN");
+            sent_ += step.upstream;
+            if (step.kind == Step::Kind::relay)
+                sent_ += frame.bytes;
+            else if (step.kind == Step::Kind::answer)
+                seen_ += step.client;
+            else if (step.kind == Step::Kind::serve)
+                seen_ += std::string{cache::reply_of(*step.entry)} + say::ready(static_cast<char>(exchange_->status()));
+            const bool goes_on = step.kind != Step::Kind::wait && step.kind != Step::Kind::ask;
+            if (frame.first)
+                last = std::move(step);
+            return goes_on;
+        });
+        return last;
+    }
+
+    /// Messages of the server; what came of the last one.
+    Passage server(std::string_view messages)
+    {
+        Passage last;
+        cut(messages, 8192, [&](const wire::Frame& frame) {
+            last = exchange_->on_upstream(frame, world_.now);
+            seen_ += last.before;
+            if (last.relay)
+                seen_ += frame.bytes;
+            return true;
+        });
+        return last;
+    }
+
+    std::string sent() { return std::exchange(sent_, {}); } ///< to the server since the last call
+    std::string seen() { return std::exchange(seen_, {}); } ///< by the client since the last call
+
+    /// The server's answer to a question that was just asked.
+    void answers_settings()
+    {
+        answers_begin();
+        server(settings.answer() + say::ready(static_cast<char>(exchange_->status())));
+    }
+    void answers_settings(Settings changed)
+    {
+        settings = std::move(changed);
+        answers_settings();
+    }
+    /// The server's answer to a BEGIN that had been held back, if one was sent.
+    void answers_begin()
+    {
+        if (std::exchange(begin_sent_, false))
+            server(say::complete("BEGIN") + say::ready('T'));
+    }
+
+    /// A Query, with the question answered if it asks one: what becomes of it then.
+    Step::Kind asks(std::string_view sql)
+    {
+        auto step = client(say::query(sql));
+        if (step.kind == Step::Kind::ask) {
+            answers_settings();
+            step = client(say::query(sql));
+        }
+        return step.kind;
+    }
+    /// Whether it is answered from the cache. If not, the server answers it.
+    bool hits(std::string_view sql) { return !goes_upstream(sql); }
+    bool misses(std::string_view sql) { return goes_upstream(sql); }
+
+    /// A Query that has to go upstream, with the server's reply to it. False if it did not go.
+    bool goes_upstream(std::string_view sql, std::string_view reply, char status)
+    {
+        if (asks(sql) != Step::Kind::relay)
+            return false;
+        answers_begin();
+        server(std::string{reply} + say::ready(status));
+        return true;
+    }
+    bool goes_upstream(std::string_view sql)
+    {
+        if (asks(sql) != Step::Kind::relay)
+            return false;
+        answers_begin();
+        server(say::one_row("1") + say::ready(static_cast<char>(exchange_->status())));
+        return true;
+    }
+    /// The same for a command: no rows.
+    void does(std::string_view sql, std::string_view tag, char status)
+    {
+        EXPECT_TRUE(goes_upstream(sql, say::complete(tag), status)) << sql;
+    }
+    void does(std::string_view sql, std::string_view tag) { does(sql, tag, static_cast<char>(exchange_->status())); }
+    /// Reads it so that it is stored.
+    void fills(std::string_view sql)
+    {
+        goes_upstream(sql);
+        EXPECT_TRUE(hits(sql)) << sql << " was not stored";
+        sent();
+        seen();
+    }
+    /// A transaction that has reached the server: a BEGIN that is held back is let go by a Flush.
+    void begins(std::string_view sql = "BEGIN")
+    {
+        if (asks(sql) == Step::Kind::relay) {
+            server(say::complete("BEGIN") + say::ready('T'));
+        } else {
+            client(say::flush());
+            answers_begin();
+        }
+        sent();
+        seen();
+    }
+
+    /// The connection is lost, or the client goes.
+    void ends() { exchange_.reset(); }
+
+    bool is_blind() const { return !exchange_->blind_reason().empty(); }
+    Exchange& exchange() { return *exchange_; }
+    Exchange* operator->() { return exchange_.get(); }
+
+    Settings settings;
+
+private:
+    template <class Do>
+    static void cut(std::string_view messages, std::size_t max_held, Do with)
+    {
+        wire::FrameReader reader{max_held};
+        bool goes_on = true;
+        while (!messages.empty()) {
+            const auto room = reader.room(1);
+            const auto size = std::min(room.size(), messages.size());
+            std::copy_n(messages.data(), size, room.data());
+            reader.commit(size);
+            messages.remove_prefix(size);
+            for (auto frame = reader.next(); frame && *frame && goes_on; frame = reader.next())
+                goes_on = with(**frame);
+            if (!goes_on)
+                return;
+        }
+        EXPECT_FALSE(reader.in_message()) << "the test has given half a message";
+    }
+
+    World& world_;
+    std::unique_ptr<Exchange> exchange_;
+    std::string sent_;
+    std::string seen_;
+    bool begin_sent_ = false;
+};
+
+/// Two sessions of the same role that have logged in; `app` knows its settings.
+class TwoSessions : public testing::Test {
+protected:
+    TwoSessions()
+    {
+        app.login();
+        other.login();
+    }
+
+    World world;
+    Talk app{world};
+    Talk other{world};
+};
+
+} // namespace pgmemo::proxy
