@@ -194,7 +194,8 @@ def test_a_backend_killed_in_its_commit(start, own_postgres, items):
                "it is in its COMMIT")
     os.kill(pid, signal.SIGKILL)
     assert b"Z\0\0\0\5" not in writer.rest(), "nobody is told that it was done"
-    eventually(lambda: own_postgres._answers(), "PostgreSQL has recovered", 60)
+    eventually(lambda: own_postgres.log.read_text(errors="replace").count("ready to accept connections") == 2,
+               "PostgreSQL has recovered", 60)
     again = eventually(lambda: try_session(pgmemo), "a session begins")
     assert again.one(PRICE) == 10
     own_postgres.run("DROP TRIGGER hold ON items")
