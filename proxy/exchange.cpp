@@ -80,6 +80,15 @@ bool Exchange::only_plain_reads_owed() const noexcept
     });
 }
 
+/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Better to wait for
+/// its answer, which needs nothing more from the client; a COPY that may be among what is owed would.
+bool Exchange::must_wait_for_session() const noexcept
+{
+    return session_may_change() && std::all_of(owed_.begin(), owed_.end(), [](const Owed& owed) {
+               return owed.closed && (owed.effects.words.empty() || owed.copy_ended);
+           });
+}
+
 bool Exchange::session_may_change() const noexcept
 {
     return std::any_of(owed_.begin(), owed_.end(), [](const Owed& owed) { return owed.effects.changes_session; });
@@ -141,8 +150,7 @@ bool Exchange::is_idle() const noexcept
 
 bool Exchange::client_waits() const noexcept
 {
-    return !owed_.empty() && owed_.front().kind != Owed::Kind::own_begin &&
-           owed_.front().kind != Owed::Kind::own_question;
+    return !owed_.empty() && !owed_.front().is_own();
 }
 
 void Exchange::go_blind(std::string_view why)

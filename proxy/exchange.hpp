@@ -73,8 +73,9 @@ public:
     Step on_client(const wire::Frame&, Time now);
     Passage on_upstream(const wire::Frame&, Time now);
 
-    bool is_quiet() const noexcept { return owed_.empty(); } ///< nothing is owed
-    bool is_idle() const noexcept;                           ///< quiet, and outside of any transaction
+    /// Nothing is owed, or nobody can say what is: there is nothing to wait for.
+    bool is_quiet() const noexcept { return owed_.empty() || !blind_reason_.empty(); }
+    bool is_idle() const noexcept;      ///< quiet, and outside of any transaction
     bool client_waits() const noexcept; ///< for something that runs upstream and is the client's own
     bool said_fatal() const noexcept { return said_fatal_; } ///< the upstream has said why it is going
     bool is_broken() const noexcept { return broken_; }      ///< it cannot go on: end it with an error
@@ -91,12 +92,15 @@ private:
 
     /// Something the client, or pgmemo itself, is owed; ended by a ReadyForQuery.
     struct Owed {
-        enum class Kind : std::uint8_t { startup, query, group, own_begin, own_question };
+        enum class Kind : std::uint8_t { startup, query, group, own_begin, own_query, own_question };
+        bool is_own() const noexcept { return kind >= Kind::own_begin; } ///< to be swallowed
         Kind kind = Kind::query;
         bool closed = true;                       ///< a group: its Sync was sent
         bool controls_transaction = false;        ///< afterwards the transaction may be another
+        bool ends_transaction = false;            ///< … because the one before may have ended
         Isolation isolation = Isolation::unknown; ///< of the transaction, if it begins one
         Effects effects;
+        cache::Words begun; ///< the words of the flights
         std::vector<cache::Flight> flights;
         std::uint64_t catalog = ~std::uint64_t{0}; ///< the oldest catalog that the flights' words were found with
         bool commits_catalog = false;              ///< the commit that the flight announces may change the catalog
@@ -104,10 +108,11 @@ private:
         cache::Fill fill;
         bool measured = false; ///< a miss, whose latency is to be recorded
         bool error = false;
-        bool complete = false;   ///< CommandComplete has come
-        bool copy_in = false;    ///< the server waits for CopyDone or CopyFail
-        bool copy_ended = false; ///< CopyDone or CopyFail was sent
-        std::size_t ops = 0;     ///< Parse and Close of statements not yet acknowledged
+        bool complete = false;    ///< CommandComplete has come
+        bool copy_in = false;     ///< the server waits for CopyDone or CopyFail
+        bool copy_ended = false;  ///< CopyDone or CopyFail was sent
+        std::size_t messages = 0; ///< of a group, without its Sync
+        std::size_t ops = 0;      ///< Parse and Close not yet acknowledged
         std::chrono::steady_clock::time_point since;
     };
 
@@ -150,6 +155,8 @@ private:
         return !owed_.empty() && owed_.back().kind == Owed::Kind::group && !owed_.back().closed;
     }
     bool only_plain_reads_owed() const noexcept;
+    bool must_wait_for_session() const noexcept;
+    void begin(Owed&, Effects);
     bool session_may_change() const noexcept; ///< by what is owed
     void forget_names_if_told(const query::Statement&, std::string_view sql);
 
@@ -164,7 +171,9 @@ private:
     void settle_transaction(const Owed&, wire::Status);
     void store(Owed&, Time now);
     void on_parameter(std::string_view name, std::string_view value);
+    void on_copy_end(Time now);
     void on_copy_in();
+    void absorb(Owed& group, Owed&& next);
     void learn(const wire::Frame&);
     void go_blind(std::string_view why);
     void count_bypass(Reason) noexcept;
@@ -182,6 +191,7 @@ private:
     bool broken_ = false;
     bool begin_held_ = false;
     std::string begin_text_;
+    bool begin_has_hits_ = false; ///< something was answered in the transaction that PostgreSQL does not know of yet
     Underway transaction_;
     Prepared prepared_;
 

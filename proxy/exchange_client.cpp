@@ -7,6 +7,7 @@
 #include <boost/algorithm/string/predicate.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pgmemo::proxy {
@@ -66,7 +67,7 @@ Step Exchange::on_client(const wire::Frame& frame, Time now)
     if (!blind_reason_.empty() || !frame.first)
         return {};
     const bool opens_another = frame.type == 'Q' || frame.type == 'F' || (is_extended(frame.type) && !group_is_open());
-    if (owed_.size() >= kMaxOwed && opens_another)
+    if (opens_another && (owed_.size() >= kMaxOwed || must_wait_for_session()))
         return {Step::Kind::wait, {}, {}, {}};
     switch (frame.type) {
     case 'Q':
@@ -91,11 +92,7 @@ Step Exchange::on_client(const wire::Frame& frame, Time now)
     }
     case 'c':
     case 'f':
-        if (!owed_.empty()) {
-            auto& owed = owed_.front().copy_in ? owed_.front() : owed_.back();
-            owed.copy_ended = true;
-            owed.copy_in = false;
-        }
+        on_copy_end(now);
         return {};
     case 'X':
         begin_held_ = false; // it never reached the server, and now it need not
@@ -107,6 +104,8 @@ Step Exchange::on_client(const wire::Frame& frame, Time now)
 
 Step Exchange::on_query(const wire::Frame& frame, Time now)
 {
+    if (group_is_open() && owed_.back().messages == 0)
+        owed_.pop_back(); // opened by a stray CopyDone alone
     if (group_is_open()) {
         // Whether this Query is executed or skipped depends on an error that may not have come yet.
         go_blind("a Query inside an extended-protocol group");
@@ -126,6 +125,7 @@ Step Exchange::on_query(const wire::Frame& frame, Time now)
                 entry && !reads_own_writes(cache::stamp_of(*entry))) {
                 if (is_quiet()) {
                     metrics_.hits.add();
+                    begin_has_hits_ |= begin_held_;
                     return {Step::Kind::serve, {}, {}, std::move(entry)};
                 }
                 // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see
@@ -200,7 +200,13 @@ Step Exchange::relay_query(const Statement& statement, std::optional<Fill> fill,
 {
     const bool in_transaction = (is_quiet() && status_ != Status::idle) || begin_held_;
     Step step;
+    const bool had_hits = std::exchange(begin_has_hits_, false);
     step.upstream = release_begin(now);
+    if (had_hits && statement.sets_transaction) {
+        // It must come before the first query of a transaction; PostgreSQL has not seen that there was one.
+        wire::append_query(step.upstream, "SELECT 1");
+        owed_.emplace_back().kind = Owed::Kind::own_query;
+    }
     auto& owed = owed_.emplace_back();
     owed.since = now;
     if (fill) {
@@ -209,6 +215,26 @@ Step Exchange::relay_query(const Statement& statement, std::optional<Fill> fill,
     }
     take_part(owed, statement, in_transaction);
     return step;
+}
+
+/// Begins, for what is about to be sent, every word that a commit of it would move.
+void Exchange::begin(Owed& owed, Effects all)
+{
+    if (all.words.empty())
+        return;
+    if (all.catalog != database_.wanted())
+        all.add(cache::Words{&database_.word()});
+    cache::Words fresh;
+    std::set_difference(all.words.begin(), all.words.end(), owed.begun.begin(), owed.begun.end(),
+                        std::back_inserter(fresh));
+    owed.flights.emplace_back().add(fresh);
+    for (const auto* word : fresh)
+        (word == &database_.word() ? metrics_.database_invalidations : metrics_.invalidations).add();
+    owed.begun.insert(owed.begun.end(), fresh.begin(), fresh.end());
+    std::sort(owed.begun.begin(), owed.begun.end());
+    owed.catalog = std::min(owed.catalog, all.catalog);
+    owed.commits_catalog |= all.changes_catalog;
+    owed.commits_cluster |= all.changes_cluster;
 }
 
 /// Puts a statement's effects on what is owed for it, and begins what it may commit.
@@ -222,24 +248,21 @@ void Exchange::take_part(Owed& owed, const Statement& statement, bool surely_in_
     const bool in_failed = surely_in_transaction && status_ == Status::failed && statement.is_single;
     const bool may_commit = !surely_commits_nothing(statement) && !in_failed && (controls || !surely_in_transaction);
     if (may_commit) {
-        Effects all = transaction_.effects;
-        for (const auto& other : owed_)
-            all.add(other.effects); // this one's earlier part among them
-        all.add(effects);
-        if (!all.words.empty()) {
-            if (all.catalog != database_.wanted())
-                all.add(cache::Words{&database_.word()});
-            auto& flight = owed.flights.empty() ? owed.flights.emplace_back() : owed.flights.back();
-            flight.add(all.words);
-            owed.catalog = std::min(owed.catalog, all.catalog);
-            for (const auto* word : all.words)
-                (word == &database_.word() ? metrics_.database_invalidations : metrics_.invalidations).add();
-            owed.commits_catalog |= all.changes_catalog;
-            owed.commits_cluster |= all.changes_cluster;
+        // What was sent before has begun its own words, unless it is surely part of a transaction, which only this can
+        // end.
+        Effects all = effects;
+        if (controls) {
+            all.add(transaction_.effects);
+            for (const auto& other : owed_)
+                all.add(other.effects); // this one's earlier part among them
         }
+        begin(owed, std::move(all));
     }
     if (controls) {
+        const bool begins =
+            statement.transaction == Transaction::begin || statement.transaction == Transaction::begin_other;
         owed.controls_transaction = true;
+        owed.ends_transaction |= !begins;
         owed.isolation = isolation_begun_by(statement);
     }
     owed.effects.add(effects);
@@ -259,6 +282,7 @@ Step Exchange::hold_begin_back(const Statement& statement, std::string_view sql)
             !known_->facts.read_committed_by_default)
             return step;
         begin_held_ = true;
+        begin_has_hits_ = false;
         begin_text_ = sql;
         transaction_ = {};
         transaction_.isolation = Isolation::read_committed;
@@ -346,11 +370,11 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
             return step;
         }
         if (close->kind == 'S') {
-            prepared_.close_sent(close->name);
-            ++group.ops;
+            prepared_.close_statement_sent(close->name);
         } else {
-            prepared_.portal_closed(close->name);
+            prepared_.close_portal_sent(close->name);
         }
+        ++group.ops;
         break;
     }
     case 'D':
@@ -390,8 +414,33 @@ void Exchange::on_sync(Time now)
 {
     if (!owed_.empty() && owed_.front().copy_in && !owed_.front().copy_ended)
         return; // in COPY FROM STDIN the server ignores it. Source: PostgreSQL documentation, "COPY Operations".
-    open_group(now).closed = true;
+    auto& group = open_group(now);
+    --group.messages;
+    group.closed = true;
     prepared_.group_sent();
+}
+
+/// CopyDone or CopyFail: of the COPY that the server has asked data for, or of one that it is yet to begin.
+void Exchange::on_copy_end(Time now)
+{
+    if (owed_.empty())
+        return;
+    auto& copy = owed_.front();
+    if (copy.copy_in) {
+        copy.copy_in = false;
+        copy.copy_ended = true;
+    } else if (owed_.back().kind == Owed::Kind::group) {
+        // Behind a Sync that the server will have ignored it belongs to what comes next.
+        if (!group_is_open()) {
+            auto& group = owed_.emplace_back();
+            group.kind = Owed::Kind::group;
+            group.closed = false;
+            group.since = now;
+        }
+        owed_.back().copy_ended = true;
+    } else {
+        owed_.back().copy_ended = true;
+    }
 }
 
 Exchange::Owed& Exchange::open_group(Time now)
@@ -402,6 +451,7 @@ Exchange::Owed& Exchange::open_group(Time now)
         group.closed = false;
         group.since = now;
     }
+    ++owed_.back().messages;
     return owed_.back();
 }
 

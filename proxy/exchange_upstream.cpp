@@ -2,6 +2,7 @@
 
 #include "proxy/exchange.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace pgmemo::proxy {
@@ -10,9 +11,11 @@ using wire::Status;
 
 Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
 {
+    bool fatal = false;
     if (frame.type == 'E' && frame.first) {
         const auto error = wire::decode_error(frame.body);
-        said_fatal_ |= error && (error->severity == "FATAL" || error->severity == "PANIC");
+        fatal = error && (error->severity == "FATAL" || error->severity == "PANIC");
+        said_fatal_ |= fatal;
     }
     if (!blind_reason_.empty()) {
         started_ |= frame.type == 'Z';
@@ -28,8 +31,10 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
             go_blind("a ReadyForQuery that nobody was owed");
         return {};
     }
+    if (frame.type == 'G' && frame.first)
+        on_copy_in();
     auto& owed = owed_.front();
-    const bool own = owed.kind == Owed::Kind::own_begin || owed.kind == Owed::Kind::own_question;
+    const bool own = owed.is_own();
 
     if (owed.fill.is_open()) {
         if (frame.type == 'T' || frame.type == 'D' || frame.type == 'C') {
@@ -54,10 +59,8 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     case '3':
         if (owed.ops > 0)
             --owed.ops;
-        prepared_.close_completed();
-        break;
-    case 'G':
-        on_copy_in();
+        if (!prepared_.close_completed())
+            go_blind("a CloseComplete that nobody was owed");
         break;
     case 'D':
         if (owed.kind == Owed::Kind::own_question)
@@ -83,7 +86,7 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     }
 
     if (own)
-        return {{}, frame.type == 'A' || frame.type == 'S'};
+        return {{}, frame.type == 'A' || frame.type == 'S' || fatal};
     // The success of what may commit is told only after `end`, which is done at the ReadyForQuery behind it.
     if (frame.type == 'C' && !owed.flights.empty() && owed.kind == Owed::Kind::query && frame.whole()) {
         Passage passage{std::move(held_back_), false};
@@ -121,8 +124,12 @@ void Exchange::on_ready(Status status, Time now)
 
     switch (owed.kind) {
     case Owed::Kind::own_begin:
-        if (owed.error || status != Status::in_transaction)
+        if (owed.error || status != Status::in_transaction) {
+            go_blind("PostgreSQL refused a BEGIN that was held back");
             broken_ = true; // what follows would run outside of the transaction that the client was promised
+        }
+        break;
+    case Owed::Kind::own_query:
         break;
     case Owed::Kind::own_question:
         known_ = std::exchange(answer_, nullptr);
@@ -155,9 +162,9 @@ void Exchange::settle_transaction(const Owed& owed, Status status)
             prepared_.transaction_ended();
         return;
     }
-    if (status_ == Status::idle || owed.controls_transaction)
+    if (status_ == Status::idle)
         transaction_.isolation = owed.isolation;
-    else if (owed.effects.changes_session)
+    else if (owed.ends_transaction || owed.effects.changes_session)
         transaction_.isolation = Isolation::unknown;
     transaction_.effects.add(owed.effects);
 }
@@ -197,33 +204,54 @@ void Exchange::on_parameter(std::string_view name, std::string_view value)
     }
 }
 
-/// In COPY FROM STDIN the server ignores Sync until CopyDone or CopyFail, so a group that seemed to be closed goes on:
-/// what was sent behind its Sync belongs to it.
+/// In COPY FROM STDIN the server ignores Sync until CopyDone or CopyFail, so a group that seemed to be closed goes
+/// on: what was sent behind its Sync belongs to it.
 void Exchange::on_copy_in()
 {
-    auto& group = owed_.front();
-    group.copy_in = !group.copy_ended;
-    if (group.kind != Owed::Kind::group || group.copy_ended || !group.closed)
-        return;
-    group.closed = false;
-    while (owed_.size() > 1 && !group.closed) {
-        auto next = std::move(owed_[1]);
-        owed_.erase(owed_.begin() + 1);
-        if (next.kind != Owed::Kind::group) {
-            owed_.insert(owed_.begin() + 1, std::move(next));
-            go_blind("a request inside COPY FROM STDIN");
-            return;
+    auto copy = std::move(owed_.front());
+    owed_.pop_front();
+    const auto is_ignored_sync = [](const Owed& owed) {
+        return owed.kind == Owed::Kind::group && owed.closed && owed.messages == 0 && !owed.copy_ended;
+    };
+    if (copy.kind == Owed::Kind::query) {
+        while (!copy.copy_ended && !owed_.empty() && is_ignored_sync(owed_.front()))
+            owed_.pop_front();
+    } else if (copy.kind == Owed::Kind::group && copy.closed && !copy.copy_ended) {
+        copy.closed = false;
+        while (!copy.closed && !owed_.empty()) {
+            auto next = std::move(owed_.front());
+            owed_.pop_front();
+            if (next.kind != Owed::Kind::group) {
+                owed_.push_front(std::move(next));
+                go_blind("a request inside COPY FROM STDIN");
+                break;
+            }
+            absorb(copy, std::move(next));
         }
-        group.effects.add(next.effects);
-        for (auto& flight : next.flights)
-            group.flights.push_back(std::move(flight));
-        group.ops += next.ops;
-        group.commits_catalog |= next.commits_catalog;
-        group.commits_cluster |= next.commits_cluster;
-        group.copy_ended |= next.copy_ended;
-        group.copy_in = !group.copy_ended;
-        group.closed = next.closed && group.copy_ended;
     }
+    copy.copy_in = !copy.copy_ended;
+    owed_.push_front(std::move(copy));
+}
+
+/// Makes one of two groups, of which the first was thought to be over.
+void Exchange::absorb(Owed& group, Owed&& next)
+{
+    group.effects.add(next.effects);
+    for (auto& flight : next.flights)
+        group.flights.push_back(std::move(flight));
+    group.begun.insert(group.begun.end(), next.begun.begin(), next.begun.end());
+    std::sort(group.begun.begin(), group.begun.end());
+    group.catalog = std::min(group.catalog, next.catalog);
+    group.commits_catalog |= next.commits_catalog;
+    group.commits_cluster |= next.commits_cluster;
+    if (next.controls_transaction)
+        group.isolation = next.isolation;
+    group.controls_transaction |= next.controls_transaction;
+    group.ends_transaction |= next.ends_transaction;
+    group.messages += next.messages;
+    group.ops += next.ops;
+    group.copy_ended |= next.copy_ended;
+    group.closed = next.closed && group.copy_ended;
 }
 
 void Exchange::learn(const wire::Frame& frame)

@@ -13,17 +13,24 @@ constexpr std::size_t kMaxNames = 20000;
 
 void Prepared::parse_sent(std::string_view name, PreparedText text)
 {
-    pending_.push_back({true, std::string{name}, std::move(text), false});
+    pending_.push_back({Op::parse, std::string{name}, std::move(text), false});
 }
 
-void Prepared::close_sent(std::string_view name)
+void Prepared::close_portal_sent(std::string_view portal)
 {
-    pending_.push_back({false, std::string{name}, nullptr, false});
+    pending_.push_back({Op::close_portal, {}, nullptr, false});
+    if (const auto found = portals_.find(portal); found != portals_.end())
+        portals_.erase(found); // if it is not executed, the portal may mean anything
+}
+
+void Prepared::close_statement_sent(std::string_view name)
+{
+    pending_.push_back({Op::close_statement, std::string{name}, nullptr, false});
 }
 
 bool Prepared::parse_completed()
 {
-    if (pending_.empty() || !pending_.front().is_parse)
+    if (pending_.empty() || pending_.front().op != Op::parse)
         return false;
     auto done = std::move(pending_.front());
     pending_.pop_front();
@@ -36,11 +43,11 @@ bool Prepared::parse_completed()
 
 bool Prepared::close_completed()
 {
-    // Also answers the Close of a portal, which is not listed: its effect does not matter before the transaction's end.
-    if (!pending_.empty() && !pending_.front().is_parse) {
+    if (pending_.empty() || pending_.front().op == Op::parse)
+        return false;
+    if (pending_.front().op == Op::close_statement)
         statements_.erase(pending_.front().name);
-        pending_.pop_front();
-    }
+    pending_.pop_front();
     return true;
 }
 
@@ -61,16 +68,12 @@ void Prepared::bind_sent(std::string_view portal, std::string_view statement)
         portals_.insert_or_assign(std::string{portal}, texts_of_statement(statement));
 }
 
-void Prepared::portal_closed(std::string_view portal)
-{
-    if (const auto found = portals_.find(portal); found != portals_.end())
-        portals_.erase(found);
-}
-
 void Prepared::forget_all()
 {
     statements_.clear();
     portals_.clear();
+    for (auto& pending : pending_)
+        pending.text = nullptr; // acknowledged later, but made before
 }
 
 Prepared::Candidates Prepared::texts_of_portal(std::string_view portal) const
@@ -85,7 +88,7 @@ Prepared::Candidates Prepared::texts_of_statement(std::string_view name) const
     const auto found = statements_.find(name);
     candidates.push_back(found == statements_.end() ? nullptr : found->second);
     for (const auto& pending : pending_) {
-        if (!pending.is_parse || pending.name != name)
+        if (pending.op != Op::parse || pending.name != name)
             continue;
         if (!pending.earlier_group)
             candidates.clear();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -24,7 +25,8 @@ class Prepared {
 public:
     /// Parse was sent. `text` null: not known (too long to be held).
     void parse_sent(std::string_view name, PreparedText text);
-    void close_sent(std::string_view name);
+    void close_statement_sent(std::string_view name);
+    void close_portal_sent(std::string_view portal);
     /// ParseComplete, CloseComplete. False: nothing of the kind was under way.
     bool parse_completed();
     bool close_completed();
@@ -37,7 +39,6 @@ public:
 
     /// Bind was sent: the portal stands for what the statement may stand for.
     void bind_sent(std::string_view portal, std::string_view statement);
-    void portal_closed(std::string_view portal);
     void transaction_ended() { portals_.clear(); } ///< portals end with it
     void forget_all();                             ///< DISCARD ALL, DEALLOCATE: what is left may mean anything
 
@@ -52,8 +53,10 @@ private:
     template <class T>
     using ByName = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
 
+    enum class Op : std::uint8_t { parse, close_statement, close_portal };
+
     struct Pending {
-        bool is_parse;
+        Op op;
         std::string name;
         PreparedText text;
         bool earlier_group = false;

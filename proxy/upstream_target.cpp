@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
@@ -24,6 +26,22 @@ std::vector<std::string> split(const std::string& list)
     return items;
 }
 
+// libpq quotes what it could not read, and that may hold a password.
+std::string without_secrets(std::string_view message)
+{
+    std::string text;
+    bool quoted = false;
+    for (const char c : message) {
+        if (c == '"') {
+            quoted = !quoted;
+            text += quoted ? "\"…" : "\"";
+        } else if (!quoted && c != '\n') {
+            text += c;
+        }
+    }
+    return text;
+}
+
 } // namespace
 
 std::string UpstreamTarget::Host::text() const
@@ -36,15 +54,17 @@ UpstreamTarget::UpstreamTarget(const std::string& uri)
     char* error = nullptr;
     const Options parsed{PQconninfoParse(uri.c_str(), &error), &PQconninfoFree};
     if (!parsed) {
-        std::string reason = error ? error : "out of memory";
+        const auto reason = without_secrets(error ? error : "out of memory");
         PQfreemem(error);
-        while (!reason.empty() && reason.back() == '\n')
-            reason.pop_back();
         throw std::invalid_argument(fmt::format("upstream: {}", reason));
     }
     for (const auto* option = parsed.get(); option->keyword; ++option) {
         if (option->val)
             options_.emplace_back(option->keyword, option->val);
+    }
+    for (const auto& [key, service] : options_) {
+        if (key == "service")
+            ::setenv("PGSERVICE", service.c_str(), 1); // libpq looks a service up among its defaults only
     }
     const Options defaults{PQconndefaults(), &PQconninfoFree};
     const auto value = [this, &defaults](std::string_view keyword) -> std::string {
@@ -66,7 +86,15 @@ UpstreamTarget::UpstreamTarget(const std::string& uri)
                         "sslmode=disable on a network that you trust",
                         sslmode));
 
-    const auto hosts = split(value("hostaddr").empty() ? value("host") : value("hostaddr"));
+    auto hosts = split(value("host"));
+    const auto addresses = split(value("hostaddr"));
+    if (addresses.size() > 1 && hosts.size() > 1 && addresses.size() != hosts.size())
+        throw std::invalid_argument(fmt::format("upstream: {} addresses for {} hosts", addresses.size(), hosts.size()));
+    hosts.resize(std::max(hosts.size(), addresses.size()));
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        if (!addresses[i].empty())
+            hosts[i] = addresses[i];
+    }
     const auto ports = split(value("port"));
     if (ports.size() > 1 && ports.size() != hosts.size())
         throw std::invalid_argument(fmt::format("upstream: {} ports for {} hosts", ports.size(), hosts.size()));

@@ -119,7 +119,7 @@ TEST_F(Blind, WithABeginHeldBackItIsBroken)
     EXPECT_TRUE(app->is_broken()) << "the client believes in a transaction that the server has not heard of";
 }
 
-TEST_F(Blind, DISABLED_KeepsNobodyWaiting)
+TEST_F(Blind, KeepsNobodyWaiting)
 {
     app.fills(kReadAccounts);
     app.client(say::query("SELECT random()"));

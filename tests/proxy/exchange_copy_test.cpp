@@ -99,7 +99,7 @@ TEST_F(Copy, WhoseFirstSyncWasIgnoredEndsAtTheSecond)
     is_over();
 }
 
-TEST_F(Copy, DISABLED_SentAllAtOnceEndsAtTheSecondSync)
+TEST_F(Copy, SentAllAtOnceEndsAtTheSecondSync)
 {
     app.client(say::run(kCopyIn) + say::sync() + kRows + say::copy_done() + say::sync());
     app.server(kStarted + say::complete("COPY 1") + say::ready('I'));
@@ -113,7 +113,7 @@ TEST_F(Copy, SentAllAtOnceWithoutASyncBeforeTheRowsEndsAtItsOne)
     is_over();
 }
 
-TEST_F(Copy, DISABLED_SentAllAtOnceIgnoresEverySyncBeforeItsEnd)
+TEST_F(Copy, SentAllAtOnceIgnoresEverySyncBeforeItsEnd)
 {
     app.client(say::run(kCopyIn) + say::sync() + kRows + say::sync() + say::sync() + say::sync());
     app.server(kStarted);
@@ -164,7 +164,7 @@ TEST_F(Copy, MayBeFollowedByMoreInItsGroup)
     is_over();
 }
 
-TEST_F(Copy, DISABLED_MayBeFollowedByMoreAllAtOnce)
+TEST_F(Copy, MayBeFollowedByMoreAllAtOnce)
 {
     app.client(say::run(kCopyIn) + say::sync() + kRows + say::copy_done() + say::run(kWriteUsers) + say::sync() +
                say::run(kReadUsers) + say::sync());
@@ -175,7 +175,7 @@ TEST_F(Copy, DISABLED_MayBeFollowedByMoreAllAtOnce)
     is_over();
 }
 
-TEST_F(Copy, DISABLED_BehindWhichATransactionBeginsTakesItsIsolation)
+TEST_F(Copy, BehindWhichATransactionBeginsTakesItsIsolation)
 {
     app.begins();
     app.client(say::run(kCopyIn) + say::sync() + kRows + say::copy_done() + say::run("COMMIT") +

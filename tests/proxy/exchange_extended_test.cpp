@@ -97,7 +97,7 @@ TEST_F(Extended, AnExecuteOfAFewRowsWritesAsMuch)
     EXPECT_FALSE(other.hits(kReadAccounts));
 }
 
-TEST_F(Extended, DISABLED_TwoWritesOfOneGroupMoveEachTableOnce)
+TEST_F(Extended, TwoWritesOfOneGroupMoveEachTableOnce)
 {
     app.client(say::run(kWriteAccounts) + say::run(kWriteAccounts) + say::run(kWriteUsers) + say::sync());
     app.server(say::ran("UPDATE 1") + say::ran("UPDATE 1") + say::ran("UPDATE 1") + say::ready('I'));
@@ -169,7 +169,7 @@ TEST_F(Extended, AFailedParseLeavesTheNamesOldMeaning)
     EXPECT_TRUE(world.is_flying(kAccounts));
 }
 
-TEST_F(Extended, DISABLED_AFailedParseBehindTheCloseOfAPortalLeavesTheNamesOldMeaning)
+TEST_F(Extended, AFailedParseBehindTheCloseOfAPortalLeavesTheNamesOldMeaning)
 {
     prepares("s", kWriteAccounts);
     does_group(say::close('P', "p") + say::parse("s", kReadUsers), say::close_complete() + say::error("42P05"));
@@ -263,7 +263,7 @@ TEST_F(Extended, ForgetsNamesThatAnExtendedDeallocateTakesAway)
     EXPECT_TRUE(world.is_database_flying());
 }
 
-TEST_F(Extended, DISABLED_ForgetsANameThoughItsParseIsNotAnsweredYet)
+TEST_F(Extended, ForgetsANameThoughItsParseIsNotAnsweredYet)
 {
     app.client(say::parse("s", kReadUsers) + say::sync());
     app.client(say::query("DEALLOCATE s; PREPARE s AS DELETE FROM accounts"));

@@ -109,7 +109,7 @@ TEST_F(Transactions, WhoseBeginIsRefusedBreakTheSession)
     EXPECT_TRUE(app->is_broken()) << "what follows would run outside of the transaction";
 }
 
-TEST_F(Transactions, DISABLED_WhoseBeginIsRefusedMayHaveCommittedWhatFollowedIt)
+TEST_F(Transactions, WhoseBeginIsRefusedMayHaveCommittedWhatFollowedIt)
 {
     app.client(say::query("BEGIN"));
     app.client(say::query(kWriteAccounts));
@@ -339,7 +339,7 @@ TEST_F(Transactions, MadeSerializableBySetTransactionHitNothing)
     EXPECT_EQ(world.bypasses(Reason::isolation), 1u);
 }
 
-TEST_F(Transactions, DISABLED_OfRepeatableReadStayThatAfterASecondBegin)
+TEST_F(Transactions, OfRepeatableReadStayThatAfterASecondBegin)
 {
     app.begins("BEGIN ISOLATION LEVEL REPEATABLE READ");
     app.settings.isolation = "repeatable read";

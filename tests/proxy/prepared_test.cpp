@@ -118,7 +118,7 @@ TEST_F(Names, OfLaterGroupsOutliveTheErrorOfAnEarlierOne)
 TEST_F(Names, ClosedMayBeAnything)
 {
     prepares("s", "old");
-    prepared.close_sent("s");
+    prepared.close_statement_sent("s");
     EXPECT_EQ(of("s"), Texts{"old"}) << "its Close may be skipped";
     prepared.close_completed();
     EXPECT_EQ(of("s"), Texts{"?"});
@@ -127,7 +127,7 @@ TEST_F(Names, ClosedMayBeAnything)
 TEST_F(Names, ClosedAndParsedMeanTheNewText)
 {
     prepares("s", "old");
-    prepared.close_sent("s");
+    prepared.close_statement_sent("s");
     parse("s", "new");
     prepared.group_sent();
     EXPECT_TRUE(prepared.close_completed());
@@ -139,8 +139,9 @@ TEST_F(Names, ClosedAndParsedMeanTheNewText)
 TEST_F(Names, AreNotClosedByTheCloseOfAPortal)
 {
     prepares("s", "old");
+    prepared.close_portal_sent("s");
     parse("t", "new");
-    EXPECT_TRUE(prepared.close_completed()); // of a portal: no Close of a statement is under way
+    EXPECT_TRUE(prepared.close_completed());
     EXPECT_EQ(of("s"), Texts{"old"});
     EXPECT_TRUE(prepared.parse_completed());
     EXPECT_EQ(of("t"), Texts{"new"});
@@ -149,7 +150,7 @@ TEST_F(Names, AreNotClosedByTheCloseOfAPortal)
 TEST_F(Names, AnAnswerThatNobodyIsOwedIsNoticed)
 {
     EXPECT_FALSE(prepared.parse_completed());
-    prepared.close_sent("s");
+    prepared.close_statement_sent("s");
     EXPECT_FALSE(prepared.parse_completed()) << "a Close is answered otherwise";
 }
 
@@ -164,7 +165,7 @@ TEST_F(Names, ForgottenMayBeAnything)
     EXPECT_EQ(of("s"), Texts{"new"});
 }
 
-TEST_F(Names, DISABLED_ForgottenBeforeTheirParseIsAnsweredMayBeAnythingAfterIt)
+TEST_F(Names, ForgottenBeforeTheirParseIsAnsweredMayBeAnythingAfterIt)
 {
     parse("s", "old");
     prepared.group_sent();
@@ -205,8 +206,8 @@ TEST_F(Names, OfPortalsEndWithTheirClose)
 {
     prepares("s", "old");
     prepared.bind_sent("p", "s");
-    prepared.portal_closed("p");
-    prepared.portal_closed("q");
+    prepared.close_portal_sent("p");
+    prepared.close_portal_sent("q");
     EXPECT_EQ(of_portal("p"), Texts{"?"});
 }
 
