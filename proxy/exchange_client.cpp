@@ -228,8 +228,9 @@ void Exchange::begin(Owed& owed, Effects all)
     std::set_difference(all.words.begin(), all.words.end(), owed.begun.begin(), owed.begun.end(),
                         std::back_inserter(fresh));
     owed.flights.emplace_back().add(fresh);
-    for (const auto* word : fresh)
-        (word == &database_.word() ? metrics_.database_invalidations : metrics_.invalidations).add();
+    metrics_.invalidations.add(fresh.size());
+    if (std::binary_search(fresh.begin(), fresh.end(), &database_.word()))
+        metrics_.database_invalidations.add();
     owed.begun.insert(owed.begun.end(), fresh.begin(), fresh.end());
     std::sort(owed.begun.begin(), owed.begun.end());
     owed.catalog = std::min(owed.catalog, all.catalog);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace pgmemo::proxy {
 
@@ -36,10 +37,17 @@ public:
     bool is_drained() const noexcept { return draining_; }
 
 private:
+    /// Has a constructor because g++ 12.2 destroys an aggregate temporary in an awaited call twice.
     struct Refusal {
+        Refusal(std::string_view code, std::string text, std::string advice = {})
+            : sqlstate(code)
+            , message(std::move(text))
+            , hint(std::move(advice))
+        {
+        }
         std::string_view sqlstate;
         std::string message;
-        std::string hint{};
+        std::string hint;
     };
 
     Task<std::optional<std::string>> read_startup();

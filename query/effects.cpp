@@ -216,10 +216,11 @@ private:
             return;
         }
         const auto candidates = lookup_->functions(fact.name, fact.arguments);
-        if (candidates.empty() && facts_.kind == PGM_CALL)
+        if (candidates.empty()) { // perhaps made since the catalog was read, by somebody else
             user_code();
-        else if (candidates.empty())
-            user_code_if_any();
+            statement_.changes_catalog = true;
+            statement_.changes_cluster = true;
+        }
         for (const auto* candidate : candidates) {
             if (candidate->is_user)
                 add(candidate->effect);

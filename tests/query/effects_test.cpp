@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"SELECT set_config(lower('x'), 'x', true)", "ST"}, Case{"SELECT pg_reload_conf()", "K"},
                       Case{"SELECT pg_read_file('x')", "WS"},
                       Case{"SELECT query_to_xml('DELETE FROM users', true, true, '')", "WS"},
-                      Case{"SELECT nosuchfunction(1)", "WS"}, Case{"SELECT * FROM user_names", ""},
+                      Case{"SELECT nosuchfunction(1)", "WCKS"}, Case{"SELECT * FROM user_names", ""},
                       Case{"SELECT 'calm'::mood", ""}, Case{"SELECT id FROM users FOR UPDATE", ""}));
 
 INSTANTIATE_TEST_SUITE_P(
