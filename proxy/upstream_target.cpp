@@ -30,6 +30,10 @@ std::vector<std::string> split(const std::string& list)
 std::string without_secrets(std::string_view message)
 {
     std::string text;
+    const bool names_a_keyword =
+        message.starts_with("invalid URI query parameter") || message.starts_with("invalid connection option");
+    if (names_a_keyword)
+        return std::string{message.substr(0, message.find('\n'))};
     bool quoted = false;
     for (const char c : message) {
         if (c == '"') {
