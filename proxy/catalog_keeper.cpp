@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -180,7 +181,7 @@ void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point
         its.polled = Clock::now();
         if (std::exchange(its.complained, false))
             spdlog::info("database {}: its catalog can be read again", database.name());
-    } catch (const OwnConnectionError& error) {
+    } catch (const std::exception& error) {
         its.connection.reset();
         its.retry_at = Clock::now() + kRetryAfter;
         database.forget(); // nobody vouches for it now
@@ -273,7 +274,7 @@ void CatalogKeeper::State::watch_unresolved()
                      [&alive](std::uint32_t pid) { return std::find(alive.begin(), alive.end(), pid) == alive.end(); });
         if (!gone.empty())
             unresolved.backends_gone(gone);
-    } catch (const OwnConnectionError& error) {
+    } catch (const std::exception& error) {
         spdlog::warn("cannot ask for the backends of lost connections: {}", error.what());
         open->second.connection.reset();
         open->first->forget();
