@@ -141,8 +141,9 @@ void CatalogKeeper::State::run()
         }
         if (unresolved.size() > 0)
             watch_unresolved();
+        const auto next = next_turn(Clock::now());
         std::unique_lock lock{mutex};
-        woken.wait_until(lock, next_turn(Clock::now()), [this] { return wake || stopping; });
+        woken.wait_until(lock, next, [this] { return wake || stopping; });
         wake = false;
     }
 }

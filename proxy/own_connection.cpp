@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <utility>
 #include <vector>
 
 namespace pgmemo::proxy {
@@ -9,6 +10,21 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kQueryLimit = 60s;
+
+// libpq's messages have lines; a log line is one.
+std::string one_line(std::string_view message)
+{
+    std::string text;
+    for (const char c : message) {
+        if (c != '\n' && c != '\t')
+            text += c;
+        else if (!text.empty() && text.back() != ' ')
+            text += ' ';
+    }
+    while (!text.empty() && text.back() == ' ')
+        text.pop_back();
+    return text;
+}
 
 } // namespace
 
@@ -55,7 +71,7 @@ OwnConnection::Result OwnConnection::query(const std::string& sql)
             break;
         const auto status = PQresultStatus(result.get());
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-            throw OwnConnectionError(PQresultErrorMessage(result.get()));
+            throw OwnConnectionError(one_line(PQresultErrorMessage(result.get())));
         last = std::move(result);
     }
     return last;
@@ -76,10 +92,7 @@ void OwnConnection::wait(bool for_write, std::chrono::steady_clock::time_point d
 
 void OwnConnection::fail() const
 {
-    std::string message = PQerrorMessage(connection_.get());
-    while (!message.empty() && message.back() == '\n')
-        message.pop_back();
-    throw OwnConnectionError(message);
+    throw OwnConnectionError(one_line(PQerrorMessage(connection_.get())));
 }
 
 } // namespace pgmemo::proxy
