@@ -74,6 +74,28 @@ TEST_F(Transactions, BeginUpstreamBeforeAnExtendedGroup)
     EXPECT_EQ(app.sent(), say::query("BEGIN") + say::run(kWriteAccounts) + say::sync());
 }
 
+TEST_F(Transactions, LetPostgresKnowOfTheirHitsBeforeTheyAreSet)
+{
+    const auto set = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+    app.client(say::query("BEGIN"));
+    EXPECT_TRUE(app.hits(kReadAccounts));
+    app.seen();
+    EXPECT_EQ(app.client(say::query(set)).kind, Kind::relay);
+    EXPECT_EQ(app.sent(), say::query("BEGIN") + say::query("SELECT 1") + say::query(set));
+    app.server(say::complete("BEGIN") + say::ready('T') + say::one_row("1") + say::ready('T'));
+    EXPECT_EQ(app.seen(), "");
+    app.server(say::error("25001") + say::ready('E'));
+    EXPECT_EQ(app.seen(), say::error("25001") + say::ready('E')) << "it must come before any query, and did not";
+}
+
+TEST_F(Transactions, AreSetBeforeAnyQueryAsTheyAre)
+{
+    const auto set = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+    app.client(say::query("BEGIN"));
+    app.client(say::query(set));
+    EXPECT_EQ(app.sent(), say::query("BEGIN") + say::query(set));
+}
+
 TEST_F(Transactions, HeldBackAreForgottenWhenTheClientGoes)
 {
     app.client(say::query("BEGIN"));
