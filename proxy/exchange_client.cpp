@@ -116,6 +116,7 @@ Step Exchange::on_query(const wire::Frame& frame, Time now)
         frame.whole() ? wire::decode_query(frame.body) : wire::Result<std::string_view>{wire::Errc::short_field};
     if (!sql) {
         count_bypass(Reason::unparsed);
+        prepared_.forget_all(); // it may hold a DEALLOCATE and a PREPARE
         return relay_query(kAnything, std::nullopt, now);
     }
     if (known_) {
@@ -246,7 +247,9 @@ void Exchange::take_part(Owed& owed, const Statement& statement, bool surely_in_
         effects.changes_session |=
             transaction_.effects.changes_session || session_may_change(); // ROLLBACK TO undoes a SET
     const bool controls = controls_transaction(statement);
-    const bool in_failed = surely_in_transaction && status_ == Status::failed && statement.is_single;
+    // In a failed transaction one text alone commits nothing; in a group a ROLLBACK TO before it may have revived it.
+    const bool in_failed =
+        surely_in_transaction && status_ == Status::failed && statement.is_single && owed.kind == Owed::Kind::query;
     const bool may_commit = !surely_commits_nothing(statement) && !in_failed && (controls || !surely_in_transaction);
     if (may_commit) {
         // What was sent before has begun its own words, unless it is surely part of a transaction, which only this can
@@ -399,6 +402,7 @@ void Exchange::on_execute(std::string_view portal, Owed& group)
         if (!text) {
             reason = Reason::utility;
             take_part(group, kAnything, in_transaction);
+            prepared_.forget_all(); // it may be a PREPARE too long to be read
             continue;
         }
         const auto statement = analyse(*text);

@@ -88,6 +88,19 @@ TEST_F(Transactions, LetPostgresKnowOfTheirHitsBeforeTheyAreSet)
     EXPECT_EQ(app.seen(), say::error("25001") + say::ready('E')) << "it must come before any query, and did not";
 }
 
+TEST_F(Transactions, RevivedAndCommittedInOneGroupMoveWhatTheyWrote)
+{
+    app.begins();
+    app.does("SAVEPOINT s", "SAVEPOINT", 'T');
+    app.client(say::query("SELECT 1 / 0"));
+    app.server(say::error("22012") + say::ready('E'));
+    app.client(say::run("ROLLBACK TO s") + say::run(kWriteUsers) + say::run("COMMIT") + say::sync());
+    EXPECT_TRUE(world.is_flying(kUsers));
+    app.server(say::ran("ROLLBACK") + say::ran("UPDATE 1") + say::ran("COMMIT") + say::ready('I'));
+    EXPECT_FALSE(world.is_flying(kUsers));
+    EXPECT_FALSE(other.hits(kReadUsers));
+}
+
 TEST_F(Transactions, AreSetBeforeAnyQueryAsTheyAre)
 {
     const auto set = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
