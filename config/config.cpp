@@ -96,11 +96,30 @@ Config::Verdict Config::policy_for(const std::vector<std::string>& tables, const
 {
     if (cache.enabled) {
         for (const Rule& rule : rules) {
-            if (rule.matches(tables, user, database, sql))
+            if (rule.decides && rule.matches(tables, user, database, sql))
                 return {&rule.cache, &rule};
         }
     }
     return {&default_policy, nullptr};
+}
+
+std::vector<std::string> Config::tracked_columns(const std::string& table) const
+{
+    std::vector<std::string> columns;
+    for (const Rule& rule : rules) {
+        if (!rule.track.empty() && any_table(rule.match.tables, {table}))
+            columns.insert(columns.end(), rule.track.begin(), rule.track.end());
+    }
+    std::sort(columns.begin(), columns.end());
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+    return columns;
+}
+
+const FunctionSpec* Config::function_spec(const std::string& function) const
+{
+    const auto found = std::find_if(functions.begin(), functions.end(),
+                                    [&](const FunctionSpec& spec) { return table_glob_matches(spec.name, function); });
+    return found != functions.end() ? &*found : nullptr;
 }
 
 std::string Problem::str() const

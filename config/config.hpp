@@ -43,9 +43,21 @@ struct Rule {
     std::string name;
     Match match;
     CachePolicy cache;
+    bool decides = true;            ///< it says something of `cache`; one that only tracks is passed over
+    std::vector<std::string> track; ///< columns of the tables that `match.tables` names, whatever else it says
+
     /// `tables` are the relations read, each as `schema.table`.
     bool matches(const std::vector<std::string>& tables, const std::string& user, const std::string& database,
                  std::string_view sql) const;
+};
+
+/// What functions do that pgmemo cannot see into. Whoever writes it vouches for it: the result depends on the
+/// arguments, the settings in the key and the relations in `reads` alone; it writes those in `writes` alone; it changes
+/// no settings and runs no DDL.
+struct FunctionSpec {
+    std::string name;                ///< a glob over `schema.function`; every overload is meant
+    std::vector<std::string> reads;  ///< globs over `schema.table`; none: nothing
+    std::vector<std::string> writes; ///< likewise
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -69,6 +81,7 @@ struct Config {
     } cache;
 
     std::vector<Rule> rules;
+    std::vector<FunctionSpec> functions;
     std::optional<Address> metrics = Address{"127.0.0.1", 9632, {}}; ///< nullopt: `metrics: off`
 
     struct Log {
@@ -76,7 +89,14 @@ struct Config {
         LogFormat format = LogFormat::text;
     } log;
 
-    /// The policy for a statement: of the first rule that matches, else the default. `rule` is null for the default.
+    /// The columns of `schema.table` that rules track, beside those of its primary key and unique constraints: every
+    /// rule's, not only the first that matches. Sorted, unique.
+    std::vector<std::string> tracked_columns(const std::string& table) const;
+    /// The first entry whose name matches `schema.function`; null when there is none.
+    const FunctionSpec* function_spec(const std::string& function) const;
+
+    /// The policy for a statement: of the first rule that decides and matches, else the default. `rule` is null for the
+    /// default.
     struct Verdict {
         const CachePolicy* policy;
         const Rule* rule;

@@ -124,7 +124,8 @@ public:
     {
         const Place start{1, 1};
         auto top = reader_.section(
-            {"", start, root}, {"listen", "upstream", "threads", "pool", "cache", "capture", "rules", "metrics", "log"},
+            {"", start, root},
+            {"listen", "upstream", "threads", "pool", "cache", "capture", "rules", "functions", "metrics", "log"},
             {"tls", "admin"});
         apply_flags(top);
         read_upstream(top);
@@ -135,6 +136,7 @@ public:
         finish_cache();
         with(top, "capture", &Loader::read_capture);
         with(top, "rules", &Loader::read_rules);
+        with(top, "functions", &Loader::read_functions);
         with(top, "metrics", &Loader::read_metrics);
         with(top, "log", &Loader::read_log);
         return config_;
@@ -330,7 +332,7 @@ private:
         const auto given = field.node.IsMap() ? std::as_const(field.node)["name"] : YAML::Node{};
         if (given.IsDefined() && given.IsScalar() && !given.Scalar().empty())
             field.name = "rule " + quoted(given.Scalar()); // for the messages, wherever it stands in the rule
-        const auto section = reader_.section(field, {"name", "match", "cache"});
+        const auto section = reader_.section(field, {"name", "match", "cache", "track"});
         if (const auto name = section.find("name"); name != section.end())
             rule.name = reader_.word(name->second).value_or(rule.name);
         if (!names.insert(rule.name).second)
@@ -342,8 +344,29 @@ private:
         rule.cache.enabled = true;
         if (const auto cache = section.find("cache"); cache != section.end())
             read_rule_cache(cache->second, rule.cache);
-        else if (field.node.IsMap())
-            reader_.fail(field, "says nothing of cache; write `cache: off`, `cache: on` or `cache: { ttl: … }`");
+        else
+            rule.decides = false;
+        if (const auto track = section.find("track"); track != section.end())
+            read_track(track->second, rule, section);
+        else if (!rule.decides && field.node.IsMap())
+            reader_.fail(field, "says nothing of cache, nor of track; write `cache: off`, `cache: on`, "
+                                "`cache: { ttl: … }` or `track: [column]`");
+    }
+
+    void read_track(const Field& field, Rule& rule, const Section& section)
+    {
+        const auto match = section.find("match");
+        const bool has_tables = match != section.end() && match->second.node.IsMap() &&
+                                std::as_const(match->second.node)["tables"].IsDefined();
+        if (!has_tables)
+            reader_.fail(field, "needs match.tables: the tables whose columns these are");
+        for (const auto& item : reader_.items(field)) {
+            const auto column = reader_.word(item);
+            if (column && column->find_first_of("*?") != std::string::npos)
+                reader_.fail(item, fmt::format("{} is a glob; write each column's own name", quoted(*column)));
+            else if (column)
+                rule.track.push_back(*column);
+        }
     }
 
     void read_match(const Field& field, Match& match)
@@ -399,6 +422,64 @@ private:
             policy.ttl = reader_.ttl(ttl->second).value_or(policy.ttl);
         if (const auto max_entry = section.find("max_entry"); max_entry != section.end())
             policy.max_entry_bytes = read_max_entry(max_entry->second).value_or(policy.max_entry_bytes);
+    }
+
+    void read_functions(const Field& field)
+    {
+        if (field.node.IsNull())
+            return;
+        if (!field.node.IsSequence())
+            return reader_.fail(field, "expected a list of functions");
+        std::size_t number = 0;
+        for (const auto& item : field.node) {
+            ++number;
+            const Place place = item.IsNull() ? field.place : place_of(item.Mark());
+            if (item.IsNull())
+                reader_.fail(place, fmt::format("function {}: says nothing", number));
+            else
+                read_function(Field{fmt::format("function {}", number), place, item, ": "});
+        }
+    }
+
+    void read_function(Field field)
+    {
+        FunctionSpec spec;
+        const auto given = field.node.IsMap() ? std::as_const(field.node)["name"] : YAML::Node{};
+        if (given.IsDefined() && given.IsScalar() && !given.Scalar().empty())
+            field.name = "function " + quoted(given.Scalar());
+        const auto section = reader_.section(field, {"name", "reads", "writes"});
+        if (const auto name = section.find("name"); name != section.end())
+            read_function_name(name->second, spec);
+        else if (field.node.IsMap())
+            reader_.fail(field, "has no name; write `name: schema.function`");
+        const auto reads = section.find("reads");
+        const auto writes = section.find("writes");
+        if (reads != section.end())
+            spec.reads = words_or_none(reads->second);
+        if (writes != section.end())
+            spec.writes = words_or_none(writes->second);
+        if (reads == section.end() && writes == section.end() && field.node.IsMap())
+            reader_.fail(field, "says neither what it reads nor what it writes; write `reads: [schema.table]`, "
+                                "`writes: [schema.table]`, or [] for nothing");
+        config_->functions.push_back(std::move(spec));
+    }
+
+    void read_function_name(const Field& field, FunctionSpec& spec)
+    {
+        auto name = reader_.word(field);
+        if (!name)
+            return;
+        if (name->find_first_of("()") != std::string::npos) // else it would match nothing, and nobody would know
+            return reader_.fail(field, "takes no arguments; write schema.function, which means every overload");
+        spec.name = std::move(*name);
+    }
+
+    /// One word or a list; `[]` is none.
+    std::vector<std::string> words_or_none(const Field& field)
+    {
+        if (field.node.IsSequence() && field.node.size() == 0)
+            return {};
+        return reader_.words(field);
     }
 
     void read_metrics(const Field& field)

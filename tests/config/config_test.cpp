@@ -38,6 +38,9 @@ TEST(Config, NeedsNothingButUpstream)
     EXPECT_EQ(config->cache.ttl, milliseconds{60'000});
     EXPECT_TRUE(config->cache.cache_by_default);
     EXPECT_TRUE(config->rules.empty());
+    EXPECT_TRUE(config->functions.empty());
+    EXPECT_TRUE(config->tracked_columns("public.sessions").empty());
+    EXPECT_EQ(config->function_spec("public.f"), nullptr);
     ASSERT_TRUE(config->metrics);
     EXPECT_EQ(config->metrics->text(), "127.0.0.1:9632");
     EXPECT_EQ(config->log.level, "info");
@@ -76,9 +79,16 @@ rules:                              # the first that matches decides
   - name: dashboards
     match: { query: "(?i)from daily_", user: grafana }
     cache: { ttl: none, max_entry: 1MiB }
+  - name: sessions are asked for by user
+    match: { tables: [sessions] }
+    track: [user_id, device]
   - name: reporting
     match: { database: [reports, "stats_*"] }
     cache: on
+
+functions:                          # what they do, whoever wrote this vouches for it
+  - { name: public.report, reads: [public.orders, "audit.*"], writes: [] }
+  - { name: "audit.*", writes: audit.log }
 
 metrics: { listen: 127.0.0.1:9999 }
 log: { level: debug, format: json }
@@ -96,13 +106,21 @@ TEST(Config, ReadsAllOfAComplexFile)
     EXPECT_EQ(config->cache.max_entry_bytes, 512u << 10);
     EXPECT_EQ(config->cache.ttl, milliseconds{30'000});
     EXPECT_FALSE(config->cache.cache_by_default);
-    ASSERT_EQ(config->rules.size(), 4u);
+    ASSERT_EQ(config->rules.size(), 5u);
     EXPECT_EQ(config->rules[0].cache.ttl, milliseconds{600'000});
     EXPECT_EQ(config->rules[0].cache.max_entry_bytes, 512u << 10);
     EXPECT_FALSE(config->rules[1].cache.enabled);
     EXPECT_EQ(config->rules[2].cache.ttl, std::nullopt);
     EXPECT_EQ(config->rules[2].cache.max_entry_bytes, 1u << 20);
-    EXPECT_TRUE(config->rules[3].cache.enabled);
+    EXPECT_TRUE(config->rules[4].cache.enabled);
+    EXPECT_THAT(config->rules[3].track, testing::ElementsAre("user_id", "device"));
+    ASSERT_EQ(config->functions.size(), 2u);
+    EXPECT_EQ(config->functions[0].name, "public.report");
+    EXPECT_THAT(config->functions[0].reads, testing::ElementsAre("public.orders", "audit.*"));
+    EXPECT_THAT(config->functions[0].writes, testing::IsEmpty());
+    EXPECT_EQ(config->functions[1].name, "audit.*");
+    EXPECT_THAT(config->functions[1].reads, testing::IsEmpty());
+    EXPECT_THAT(config->functions[1].writes, testing::ElementsAre("audit.log"));
     EXPECT_EQ(config->metrics->port, 9999);
     EXPECT_EQ(config->log.level, "debug");
     EXPECT_EQ(config->log.format, LogFormat::json);
@@ -160,12 +178,74 @@ TEST(Rules, TakeTheirDefaultsFromCacheWhereverItStands)
     EXPECT_EQ(config->rules[0].cache.max_entry_bytes, 9u << 10);
 }
 
+TEST(Rules, ThatOnlyTrackDecideNothing)
+{
+    const auto config =
+        good(std::string{kUpstream} + "rules:\n"
+                                      "  - { name: tracks, match: { tables: [public.a] }, track: x }\n"
+                                      "  - { name: does both, match: { tables: [public.b] }, cache: off, track: [x] }\n"
+                                      "  - { name: decides, match: { tables: 'public.*' }, cache: { ttl: 7s } }\n");
+    const auto rule = [&](const char* table) { return config->policy_for({table}, "", "", "").rule; };
+    ASSERT_NE(rule("public.a"), nullptr);
+    EXPECT_EQ(rule("public.a")->name, "decides");
+    EXPECT_EQ(rule("public.b")->name, "does both");
+    EXPECT_FALSE(config->policy_for({"public.b"}, "", "", "").policy->enabled);
+    EXPECT_EQ(rule("shop.a"), nullptr);
+    EXPECT_FALSE(config->rules[0].decides);
+    EXPECT_TRUE(config->rules[1].decides);
+    EXPECT_TRUE(config->rules[2].decides);
+}
+
+TEST(TrackedColumns, AreThoseOfEveryRuleThatNamesTheTable)
+{
+    const auto config = good(std::string{kUpstream} +
+                             "rules:\n"
+                             "  - { match: { tables: 'public.*' }, cache: { ttl: 7s } }\n"
+                             "  - { match: { tables: [public.orders] }, cache: off, track: [customer, state] }\n"
+                             "  - { match: { tables: [orders, 'shop.?'] }, track: [customer, Region, customer] }\n"
+                             "  - { match: { tables: [a.b], user: nobody, query: nothing }, track: place }\n");
+    EXPECT_THAT(config->tracked_columns("public.orders"), testing::ElementsAre("Region", "customer", "state"));
+    EXPECT_THAT(config->tracked_columns("other.orders"), testing::ElementsAre("Region", "customer"));
+    EXPECT_THAT(config->tracked_columns("shop.x"), testing::ElementsAre("Region", "customer"));
+    EXPECT_THAT(config->tracked_columns("a.b"), testing::ElementsAre("place")) << "match.tables alone counts";
+    EXPECT_THAT(config->tracked_columns("public.items"), testing::IsEmpty());
+    EXPECT_THAT(config->tracked_columns("shop.xy"), testing::IsEmpty());
+    EXPECT_THAT(config->tracked_columns("public.Orders"), testing::IsEmpty());
+}
+
+TEST(TrackedColumns, DoNotHangOnTheCacheBeingOn)
+{
+    const auto config = good(std::string{kUpstream} + "cache: off\nrules: [ { match: { tables: t }, track: [c] } ]\n");
+    EXPECT_THAT(config->tracked_columns("public.t"), testing::ElementsAre("c"));
+}
+
+TEST(Functions, TheFirstEntryThatMatchesDecides)
+{
+    const auto config = good(std::string{kUpstream} + "functions:\n"
+                                                      "  - { name: public.report, reads: [a.b] }\n"
+                                                      "  - { name: 'public.*', reads: [], writes: [public.log] }\n"
+                                                      "  - { name: public.report, writes: [never.asked] }\n"
+                                                      "  - { name: refresh_*, writes: '*' }\n");
+    const auto number = [&](const char* name) {
+        const auto* spec = config->function_spec(name);
+        return spec != nullptr ? spec - config->functions.data() : -1;
+    };
+    ASSERT_EQ(config->functions.size(), 4u);
+    EXPECT_EQ(number("public.report"), 0);
+    EXPECT_EQ(number("public.reports"), 1);
+    EXPECT_EQ(number("public.refresh_all"), 1);
+    EXPECT_EQ(number("shop.refresh_all"), 3);
+    EXPECT_EQ(number("shop.report"), -1);
+    EXPECT_EQ(number("Public.report"), -1);
+    EXPECT_EQ(number("refresh"), -1);
+}
+
 TEST(Config, AcceptsWhatPeopleWrite)
 {
     EXPECT_FALSE(good(std::string{kUpstream} + "cache: { enabled: false }")->cache.enabled);
     EXPECT_EQ(good(std::string{kUpstream} + "metrics: off")->metrics, std::nullopt);
     EXPECT_EQ(good(std::string{kUpstream} + "listen: ':6432'")->listen[0].text(), ":6432");
-    EXPECT_EQ(good(std::string{kUpstream} + "cache:\nrules:\nlog:\n")->cache.memory_bytes, 256u << 20);
+    EXPECT_EQ(good(std::string{kUpstream} + "cache:\nrules:\nfunctions:\nlog:\n")->cache.memory_bytes, 256u << 20);
     EXPECT_EQ(good(std::string{kUpstream} + "capture: off\nthreads: auto\npool: { mode: transparent }")->threads, 0u);
     EXPECT_EQ(good(std::string{kUpstream} + "cache: { ttl: none }")->cache.ttl, std::nullopt);
     EXPECT_EQ(good("upstream: host=/run/postgresql user=me password='a b'")->upstream,
