@@ -4,6 +4,7 @@
 #include "cache/state.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <malloc.h>
@@ -16,8 +17,11 @@ namespace {
 constexpr std::size_t kFillShare = 8;
 constexpr std::size_t kIdentityShare = 32;
 constexpr std::size_t kHoleShare = 32; // what malloc's heap loses to holes: measured, tests/cache/bound_test.cpp
+constexpr std::size_t kSlotShare = 32;
 constexpr std::size_t kLeastIdentities = 64u << 10;
-constexpr std::size_t kFillOverhead = 256; // of one that has gathered nothing yet
+constexpr std::size_t kLeastSlots = 4'096;
+constexpr std::size_t kMostSlots = 1u << 22; // 32 MiB, of a GiB of memory
+constexpr std::size_t kFillOverhead = 256;   // of one that has gathered nothing yet
 
 /// One heap for all threads. With a heap each (glibc's way), what one thread stores and another evicts leaves holes in
 /// all of them: 32 MiB of entries of a few KiB, stored by three threads, took 43 MiB of memory, and 30 in one heap. A
@@ -44,13 +48,17 @@ std::int64_t expiry(Clock::time_point now, std::optional<std::chrono::millisecon
 Shares::Shares(std::size_t memory_bytes) noexcept
     : fills(memory_bytes / kFillShare)
     , identities(std::min(std::max(memory_bytes / kIdentityShare, kLeastIdentities), memory_bytes / kFillShare))
-    , entries(memory_bytes - fills - identities - memory_bytes / kHoleShare)
+    , slots(std::bit_floor(
+          std::min(std::clamp(memory_bytes / kSlotShare, kLeastSlots * sizeof(Word), kMostSlots * sizeof(Word)),
+                   memory_bytes / kFillShare)))
+    , entries(memory_bytes - fills - identities - slots - memory_bytes / kHoleShare)
 {
 }
 
 Cache::State::State(const Options& given)
     : options(given)
     , shares(given.memory_bytes)
+    , versions(shares.slots / sizeof(Word))
     , identities(shares.identities)
     , fills(shares.fills)
     , memory({shares.entries, std::min(given.max_entry_bytes, given.memory_bytes / kFillShare)})
@@ -149,7 +157,7 @@ CacheStats Cache::stats() const
     CacheStats stats;
     stats.entries = tally.entries;
     stats.bytes = state_->memory.entry_bytes();
-    stats.overhead_bytes = state_->memory.overhead_bytes() + state_->identities.bytes();
+    stats.overhead_bytes = state_->memory.overhead_bytes() + state_->identities.bytes() + state_->shares.slots;
     stats.fill_bytes = state_->fills.used();
     stats.limit_bytes = state_->options.memory_bytes;
     stats.evictions = tally.evictions;

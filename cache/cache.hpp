@@ -19,8 +19,9 @@ namespace pgmemo::cache {
 struct CacheStats {
     std::uint64_t entries = 0;
     std::uint64_t bytes = 0; ///< of entries, everything that they cost included, those still being read included
-    std::uint64_t overhead_bytes =
-        0; ///< of the tables, the ghost queue and the identities; with the other two within the limit
+    /// Of the tables, the ghost queue, the identities and the key slots (all of them, touched or not); with the other
+    /// two within the limit.
+    std::uint64_t overhead_bytes = 0;
     std::uint64_t fill_bytes = 0; ///< of fills in progress
     std::uint64_t limit_bytes = 0;
     std::uint64_t evictions = 0;   ///< to make room
@@ -44,6 +45,8 @@ public:
     /// Takes more of the reply. False when it has become larger than it may, or there is no memory for it: the fill is
     /// closed then and its bytes are freed at once.
     bool append(std::string_view bytes);
+    /// Makes the entry depend on more words, read when the fill began. Closes the fill when one was in flight then.
+    void depend_on(const Stamp&);
     void close() noexcept;
     std::size_t size() const noexcept { return size_; }
     const Stamp& stamp() const noexcept { return stamp_; }
@@ -79,8 +82,8 @@ enum class Stored : std::uint8_t { yes, moved, no_room };
 /// The memory tier answers at once, so `find` is a plain call. A tier that is far away will be asked by an awaitable
 /// beside it, from the same place in the session, after `find` has missed.
 ///
-/// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, fills in
-/// progress. An entry evicted while a client still reads it counts until it is gone.
+/// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, the key slots,
+/// fills in progress. An entry evicted while a client still reads it counts until it is gone.
 ///
 /// Have it made before the threads that store: its constructor has malloc keep one heap for all of them, without which
 /// holes in the heaps would break the bound.

@@ -65,6 +65,19 @@ void Fill::close() noexcept
     cache_ = nullptr;
 }
 
+void Fill::depend_on(const Stamp& more)
+{
+    if (cache_ == nullptr)
+        return;
+    const std::size_t bytes = more.words().size_bytes();
+    if (!more.is_quiet() || !cache_->state_->fills.reserve(bytes)) {
+        close();
+        return;
+    }
+    reserved_ += bytes;
+    stamp_.add(more);
+}
+
 bool Fill::append(std::string_view bytes)
 {
     if (cache_ == nullptr)

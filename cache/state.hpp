@@ -16,6 +16,7 @@ struct Shares {
 
     std::size_t fills;
     std::size_t identities;
+    std::size_t slots;   ///< of the table of key slots: a power of two of them
     std::size_t entries; ///< with tables and ghost queues; the rest of the memory is left to malloc's holes
 };
 

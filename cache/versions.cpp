@@ -4,11 +4,26 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <deque>
 #include <iterator>
 #include <mutex>
+#include <new>
+#include <random>
+#include <type_traits>
+
+// Header-only: libpg_query exports XXH* symbols of its own.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#pragma GCC diagnostic pop
 
 namespace pgmemo::cache {
 
@@ -58,35 +73,88 @@ std::uint64_t Word::moves() noexcept
     return g_moves.load(std::memory_order_acquire);
 }
 
+namespace {
+
+/// The key slots' words, as zeroed pages from the kernel: malloc would now and then clear them by hand, and so touch
+/// them.
+class SlotTable {
+public:
+    explicit SlotTable(std::size_t slot_count)
+        : count_(std::bit_floor(std::max<std::size_t>(slot_count, 1)))
+    {
+        // Zero bytes are words as they begin, and nothing has to be done when they end.
+        static_assert(sizeof(Word) == sizeof(std::uint64_t) && std::is_trivially_destructible_v<Word> &&
+                      std::atomic<std::uint64_t>::is_always_lock_free);
+        void* const pages =
+            ::mmap(nullptr, count_ * sizeof(Word), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED)
+            throw std::bad_alloc{};
+        words_ = static_cast<Word*>(pages);
+    }
+    SlotTable(const SlotTable&) = delete;
+    SlotTable& operator=(const SlotTable&) = delete;
+    ~SlotTable() { ::munmap(words_, count_ * sizeof(Word)); }
+
+    std::size_t count() const noexcept { return count_; }
+
+    Word& at(Oid database, Oid relation, int column, std::string_view value) noexcept
+    {
+        const std::array<std::uint32_t, 3> scope{database, relation, static_cast<std::uint32_t>(column)};
+        const std::uint64_t of_column = XXH3_64bits_withSeed(scope.data(), sizeof scope, seed_);
+        return words_[XXH3_64bits_withSeed(value.data(), value.size(), of_column) & (count_ - 1)];
+    }
+
+private:
+    static std::uint64_t any_seed()
+    {
+        std::random_device random;
+        return (std::uint64_t{random()} << 32) | random();
+    }
+
+    std::size_t count_; // a power of two
+    Word* words_ = nullptr;
+    std::uint64_t seed_ = any_seed();
+};
+
+} // namespace
+
 struct Versions::State {
     static constexpr std::size_t kShards = 16;
+    static constexpr int kAnyColumn = 0; // attribute numbers of columns begin with 1
+    static constexpr Oid kNoRelation = 0;
 
     struct Shard {
         std::mutex mutex;
-        boost::unordered_flat_map<std::uint64_t, Word*> by_oid;
+        boost::unordered_flat_map<std::pair<std::uint64_t, int>, Word*> by_scope;
         std::deque<Word> words; // a deque never moves what it holds
     };
 
+    explicit State(std::size_t slot_count)
+        : slots(slot_count)
+    {
+    }
+
+    SlotTable slots;
     std::array<Shard, kShards> shards;
     std::atomic<std::size_t> size{0};
     std::mutex databases_mutex;
     Words databases;
 
-    Word& word(Oid database, Oid relation)
+    Word& word(Oid database, Oid relation, int column)
     {
         const std::uint64_t key = (std::uint64_t{database} << 32) | relation;
         Shard& shard = shards[(key * 0x9e3779b97f4a7c15u) >> 60];
         const std::lock_guard lock{shard.mutex};
-        const auto [found, is_new] = shard.by_oid.try_emplace(key, nullptr);
+        const auto [found, is_new] = shard.by_scope.try_emplace(std::pair{key, column}, nullptr);
         if (is_new) {
             try {
                 found->second = &shard.words.emplace_back();
-                if (relation == 0) {
+                if (relation == kNoRelation) {
                     const std::lock_guard databases_lock{databases_mutex};
                     databases.push_back(found->second);
                 }
             } catch (...) {
-                shard.by_oid.erase(found);
+                shard.by_scope.erase(found);
                 throw;
             }
             size.fetch_add(1, std::memory_order_relaxed);
@@ -95,20 +163,40 @@ struct Versions::State {
     }
 };
 
-Versions::Versions()
-    : state_(std::make_unique<State>())
+Versions::Versions(std::size_t slot_count)
+    : state_(std::make_unique<State>(slot_count))
 {
 }
 Versions::~Versions() = default;
 
 Word& Versions::database(Oid database)
 {
-    return state_->word(database, 0); // no relation has OID 0
+    return state_->word(database, State::kNoRelation, State::kAnyColumn);
 }
 
 Word& Versions::relation(Oid database, Oid relation)
 {
-    return state_->word(database, relation);
+    return state_->word(database, relation, State::kAnyColumn);
+}
+
+Word& Versions::wide(Oid database, Oid relation, int column)
+{
+    return state_->word(database, relation, column);
+}
+
+Word& Versions::fresh(Oid database, Oid relation, int column)
+{
+    return state_->word(database, relation, -column);
+}
+
+Word& Versions::slot(Oid database, Oid relation, int column, std::string_view value) noexcept
+{
+    return state_->slots.at(database, relation, column, value);
+}
+
+std::size_t Versions::slot_count() const noexcept
+{
+    return state_->slots.count();
 }
 
 void Versions::move_all_databases() noexcept
@@ -137,6 +225,12 @@ Stamp::Stamp(std::span<Word* const> words)
         quiet_ = quiet_ && !Word::in_flight(now);
         words_.emplace_back(word, now);
     }
+}
+
+void Stamp::add(const Stamp& more)
+{
+    words_.insert(words_.end(), more.words_.begin(), more.words_.end());
+    quiet_ = quiet_ && more.quiet_;
 }
 
 bool Stamp::is_current() const noexcept

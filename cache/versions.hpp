@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,20 +33,45 @@ public:
     static bool in_flight(std::uint64_t word) noexcept { return (word & kFlightMask) != 0; }
 
 private:
-    std::atomic<std::uint64_t> value_{kVersion};
+    std::atomic<std::uint64_t> value_{0}; // zero bytes are a good word: Versions takes whole pages of them
 };
 
 /// The words of every relation and every database. A word, once asked for, lives as long as this: pointers to it stay
-/// good. Threads: safe.
+/// good.
+///
+/// Scopes: `relation` moves with every write of the relation. Of each tracked column `wide` moves with every write that
+/// is not confined to known values of that column, and `slot` with one that is, to that value among others. So a read
+/// confined by `column = value` is stamped with that column's wide and that value's slot, any other read with relation.
+/// A write begins relation, and for each tracked column either the slots of all values that its rows have there before
+/// or after it, or wide when those are not known. Of a column of which no two rows have the same value, `fresh` moves
+/// with new rows whose value is not known (a serial): they touch no reply that shows the row with that value, for it
+/// exists; any other read confined by such a column is stamped with fresh as well.
+///
+/// Collisions: the slots of all relations lie in one table, by a hash of database, relation, column and value. Two
+/// values in one slot cost a miss, never a wrong answer: each moves the word that both are stamped with. The hash is
+/// seeded by chance: who chooses the values shall not choose whose slots they fall into.
+///
+/// Memory: slot_bytes(), however many relations and values there are; pages of which no slot was ever used take none.
+/// The other words are one for each database, relation and tracked column ever asked for.
+///
+/// Threads: safe. slot() takes no lock and allocates nothing.
 class Versions {
 public:
-    Versions();
+    static constexpr std::size_t kDefaultSlots = 4'096;
+
+    explicit Versions(std::size_t slot_count = kDefaultSlots); ///< rounded down to a power of two; at least one
     ~Versions();
     Word& database(Oid database);
     Word& relation(Oid database, Oid relation);
+    Word& wide(Oid database, Oid relation, int column);  ///< `column`: its attribute number, from 1
+    Word& fresh(Oid database, Oid relation, int column); ///< likewise
+    /// `value` is in its one canonical form (query/value.hpp): equal values must be equal bytes.
+    Word& slot(Oid database, Oid relation, int column, std::string_view value) noexcept;
     void move_all_databases() noexcept; ///< every database known so far
     std::vector<Word*> all_databases();
-    std::size_t size() const noexcept;
+    std::size_t size() const noexcept; ///< words of databases, relations and columns
+    std::size_t slot_count() const noexcept;
+    std::size_t slot_bytes() const noexcept { return slot_count() * sizeof(Word); }
 
 private:
     struct State;
@@ -62,6 +89,7 @@ public:
 
     bool is_quiet() const noexcept { return quiet_; } ///< no commit was in flight
     bool is_current() const noexcept;                 ///< every word still equals
+    void add(const Stamp&);
     std::span<const std::pair<Word*, std::uint64_t>> words() const noexcept { return words_; }
 
 private:

@@ -1,6 +1,7 @@
 // What the cache says it takes, held against what malloc and the kernel say.
 
 #include "cache/cache.hpp"
+#include "cache/state.hpp"
 
 #include "tests/cache/support.hpp"
 
@@ -72,12 +73,18 @@ TEST_P(Bound, HoldsAgainstWhatMallocSays)
     {
         Cache cache{{kMemory, 1u << 20}};
         const auto me = cache.identities().intern("me");
-        Word& word = cache.versions().relation(1, 1);
-        const Words words{&word, &cache.versions().database(1)};
+        Versions& versions = cache.versions();
+        Word* const wide = &versions.wide(1, 1, 1);
+        Word* const database = &versions.database(1);
         const std::string bytes(1u << 20, 'x');
         std::atomic<std::size_t> stored{0};
         const auto store_one = [&](int key, std::size_t size) {
-            auto fill = cache.begin_fill({me, key_text(key)}, Stamp{words}, 1u << 20, {});
+            const std::string text = key_text(key);
+            Word* const slot = &versions.slot(1, 1, 1, text);
+            if (key % 100 == 0)
+                slot->move(); // so that its page is ours
+            const Words words{database, wide, slot};
+            auto fill = cache.begin_fill({me, text}, Stamp{words}, 1u << 20, {});
             if (fill.append(std::string_view{bytes}.substr(0, size)) &&
                 cache.finish_fill(std::move(fill), kNow) == Stored::yes)
                 ++stored;
@@ -118,6 +125,8 @@ TEST_P(Bound, HoldsAgainstWhatMallocSays)
         for (auto& other : others)
             other.join();
         EXPECT_GT(stored, 100u);
+        EXPECT_EQ(versions.slot_bytes(), kMemory / 32);
+        EXPECT_GE(highest_said, versions.slot_bytes());
         std::printf("  %s: limit %zu KiB, said %zu KiB, malloc %zu KiB, resident %zu KiB, %zu stored, %zu entries\n",
                     GetParam().name, kMemory >> 10, highest_said >> 10, highest_heap >> 10, highest_resident >> 10,
                     stored.load(), static_cast<std::size_t>(cache.stats().entries));
@@ -125,7 +134,8 @@ TEST_P(Bound, HoldsAgainstWhatMallocSays)
     if (!kMallocIsOurs)
         return;
     EXPECT_LE(highest_heap, kMemory);
-    EXPECT_LE(highest_heap, highest_said * 105 / 100 + (1u << 20))
+    const std::size_t highest_said_of_heap = highest_said - kMemory / 32; // the slots are no malloc's
+    EXPECT_LE(highest_heap, highest_said_of_heap * 105 / 100 + (1u << 20))
         << "charges are honest; 1 MiB is for what is in the threads' own caches";
     EXPECT_LE(highest_resident, kMemory * 103 / 100);
 }
@@ -140,6 +150,46 @@ INSTANTIATE_TEST_SUITE_P(
                         }},
                     Mix{"Large", [](std::mt19937& random) -> std::size_t { return 100'000 + random() % 900'000; }}),
     [](const auto& row) { return std::string{row.param.name}; });
+
+TEST(Bound, OfTheSlotsTakesMemoryOnlyForThoseThatAreUsed)
+{
+    if (!kMallocIsOurs)
+        GTEST_SKIP() << "a sanitizer's shadow is resident too";
+    const auto before = resident();
+    Versions versions{1u << 22};
+    ASSERT_EQ(versions.slot_bytes(), 32u << 20);
+    EXPECT_LE(resident(), before + (1u << 20));
+    versions.slot(1, 1, 1, "7").move();
+    EXPECT_LE(resident(), before + (4u << 20)) << "one page, be it a huge one";
+    for (int i = 0; i < 500'000; ++i)
+        versions.slot(1, 1, 1, std::to_string(i)).move();
+    EXPECT_GE(resident(), before + (30u << 20)) << "which shows that it is counted at all";
+    EXPECT_LE(resident(), before + (34u << 20));
+}
+
+struct SlotShare {
+    std::size_t memory;
+    std::size_t slots; ///< words
+};
+
+TEST(Bound, OfTheSlotsIsAShareOfTheMemory)
+{
+    constexpr std::size_t kMi = 1u << 20;
+    for (const auto& [memory, slots] :
+         {SlotShare{0, 0}, SlotShare{50'000, 512}, SlotShare{kMi / 4, 4'096}, SlotShare{kMi, 4'096},
+          SlotShare{2 * kMi - 1, 4'096}, SlotShare{2 * kMi, 8'192}, SlotShare{3 * kMi, 8'192},
+          SlotShare{240 * kMi, 1u << 19}, SlotShare{256 * kMi, 1u << 20}, SlotShare{1'024 * kMi, 1u << 22},
+          SlotShare{64 * 1'024 * kMi, 1u << 22}}) {
+        SCOPED_TRACE(memory);
+        const Shares shares{memory};
+        EXPECT_EQ(shares.slots, slots * sizeof(Word));
+        EXPECT_LE(shares.entries + shares.identities + shares.fills + shares.slots, memory);
+        EXPECT_GE(shares.entries, memory / 2);
+    }
+    Cache cache{{4 * kMi, 64u << 10}};
+    EXPECT_EQ(cache.versions().slot_bytes(), 4 * kMi / 32);
+    EXPECT_GE(cache.stats().overhead_bytes, cache.versions().slot_bytes());
+}
 
 } // namespace
 } // namespace pgmemo::cache

@@ -264,6 +264,34 @@ TEST_F(CacheTest, ReclaimDropsTheExpiredEvenWhenNothingMoved)
     EXPECT_EQ(cache.stats().expirations, 250u);
 }
 
+TEST_F(CacheTest, AWriteOfOneRowLeavesThoseOfOthers)
+{
+    auto& versions = cache.versions();
+    const auto read_of = [&](const std::string& id) {
+        return Words{&versions.database(1), &versions.wide(1, 1, 1), &versions.slot(1, 1, 1, id)};
+    };
+    int next = 2; // the first value that does not share a slot with 1
+    while (&versions.slot(1, 1, 1, std::to_string(next)) == &versions.slot(1, 1, 1, "1"))
+        ++next;
+    store(cache, me, "id = 1", "one", read_of("1"));
+    store(cache, me, "another id", "two", read_of(std::to_string(next)));
+    store(cache, me, "all", "one two", {&versions.database(1), &versions.relation(1, 1)});
+    {
+        Flight flight;
+        flight.add(Words{&versions.relation(1, 1), &versions.slot(1, 1, 1, "1")});
+        EXPECT_EQ(found(cache, me, "id = 1"), "(nothing)");
+        EXPECT_EQ(found(cache, me, "another id"), "two");
+        EXPECT_EQ(found(cache, me, "all"), "(nothing)");
+    }
+    EXPECT_EQ(found(cache, me, "id = 1"), "(nothing)");
+    EXPECT_EQ(found(cache, me, "another id"), "two");
+    {
+        Flight flight;
+        flight.add(Words{&versions.relation(1, 1), &versions.wide(1, 1, 1)});
+    }
+    EXPECT_EQ(found(cache, me, "another id"), "(nothing)");
+}
+
 TEST(Cache, OfNoMemoryStoresNothing)
 {
     for (const std::size_t memory : {0u, 1u, 1000u, 50'000u}) {
