@@ -1,3 +1,4 @@
+#include "main/explain.hpp"
 #include "main/options.hpp"
 #include "main/pgmemo.hpp"
 
@@ -18,7 +19,16 @@ int main(int argc, char** argv)
 
     std::signal(SIGPIPE, SIG_IGN); // NOLINT: a peer that is gone is an error value, not a signal
     try {
-        return static_cast<int>(options.action == Options::Action::check ? check(options) : run(options));
+        switch (options.action) {
+        case Options::Action::check:
+            return static_cast<int>(check(options));
+        case Options::Action::explain:
+            return static_cast<int>(explain(options));
+        case Options::Action::run:
+        case Options::Action::nothing:
+            break;
+        }
+        return static_cast<int>(run(options));
     } catch (const proxy::CannotListen& error) {
         std::fprintf(stderr, "pgmemo: %s\n", error.what());
         return static_cast<int>(Exit::cannot_listen);

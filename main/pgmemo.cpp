@@ -49,12 +49,6 @@ void raise_descriptor_limit()
     }
 }
 
-void report(const std::vector<config::Problem>& problems)
-{
-    for (const auto& problem : problems)
-        std::fprintf(stderr, "%s\n", problem.str().c_str());
-}
-
 observe::LogStyle style_of(const config::Config& config)
 {
     return config.log.format == config::LogFormat::json ? observe::LogStyle::json : observe::LogStyle::text;
@@ -126,7 +120,7 @@ void add_gauges(observe::Metrics& metrics, const cache::Cache& cache, const quer
 }
 
 /// SIGHUP: a bad file is refused whole and the old configuration stays.
-void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache& cache)
+void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache& cache, proxy::Databases& databases)
 {
     if (options.config_file.empty()) {
         spdlog::warn("SIGHUP: there is no configuration file to read; nothing changes");
@@ -159,12 +153,19 @@ void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache
     if ((fresh.metrics ? fresh.metrics->text() : "off") != (old->metrics ? old->metrics->text() : "off"))
         changed("metrics");
     in_force.set(loaded.config);
-    cache.clear(); // what is stored was stored under the old rules
+    cache.clear();                // what is stored was stored under the old rules
+    databases.catalogs_changed(); // so that each is read anew, with what is tracked and vouched for now
     observe::set_log(fresh.log.level, style_of(fresh));
     spdlog::info("reload: {} is in force; the cache starts empty", options.config_file);
 }
 
 } // namespace
+
+void report(const std::vector<config::Problem>& problems)
+{
+    for (const auto& problem : problems)
+        std::fprintf(stderr, "%s\n", problem.str().c_str());
+}
 
 Exit check(const Options& options)
 {
@@ -212,7 +213,7 @@ Exit run(const Options& options)
     std::atomic<std::uint64_t> upstreams{0};
     proxy::Services services{in_force, upstream,   cache,          analyzer, scopes,   databases,
                              cancels,  unresolved, settings_epoch, clients,  upstreams};
-    proxy::CatalogKeeper keeper{upstream, databases, unresolved, settings_epoch};
+    proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });
     add_gauges(metrics, cache, analyzer, unresolved, keeper, services);
@@ -242,7 +243,7 @@ Exit run(const Options& options)
         spdlog::info("metrics and dashboard on {}", config.metrics->text());
     spdlog::info("{}", bound_in_force(config));
 
-    server.run([&] { reload(options, in_force, cache); });
+    server.run([&] { reload(options, in_force, cache, databases); });
 
     keeper.stop();
     http.reset();

@@ -1,5 +1,6 @@
 #include "proxy/catalog_keeper.hpp"
 
+#include "proxy/catalog_reader.hpp"
 #include "proxy/own_connection.hpp"
 #include "query/catalog.hpp"
 
@@ -55,10 +56,11 @@ struct CatalogKeeper::State {
         bool complained = false;
     };
 
-    State(const UpstreamTarget& t, Databases& d, Unresolved& u, std::atomic<std::uint64_t>& e)
+    State(const UpstreamTarget& t, Databases& d, Unresolved& u, const ConfigInForce& c, std::atomic<std::uint64_t>& e)
         : target(t)
         , databases(d)
         , unresolved(u)
+        , config(c)
         , settings_epoch(e)
     {
     }
@@ -66,13 +68,13 @@ struct CatalogKeeper::State {
     void run();
     void tend(Database&, Kept&, Clock::time_point now);
     void look(Database&, Kept&);
-    std::shared_ptr<const query::Catalog> read(Kept&, std::uint32_t oid);
     void watch_unresolved();
     Clock::time_point next_turn(Clock::time_point now) const;
 
     const UpstreamTarget& target;
     Databases& databases;
     Unresolved& unresolved;
+    const ConfigInForce& config;
     std::atomic<std::uint64_t>& settings_epoch;
 
     std::map<Database*, Kept> kept;
@@ -87,8 +89,8 @@ struct CatalogKeeper::State {
 };
 
 CatalogKeeper::CatalogKeeper(const UpstreamTarget& target, Databases& databases, Unresolved& unresolved,
-                             std::atomic<std::uint64_t>& settings_epoch)
-    : state_(std::make_unique<State>(target, databases, unresolved, settings_epoch))
+                             const ConfigInForce& config, std::atomic<std::uint64_t>& settings_epoch)
+    : state_(std::make_unique<State>(target, databases, unresolved, config, settings_epoch))
 {
 }
 
@@ -221,41 +223,11 @@ void CatalogKeeper::State::look(Database& database, Kept& its)
             database.word().move(); // what was read before may have been read under other names and rights
         its.fingerprint = fingerprint;
     }
-    auto snapshot = read(its, oid);
+    auto snapshot = read_catalog(*its.connection, oid, *config.get());
     spdlog::debug("database {}: catalog read, {} relations", database.name(), snapshot->relation_count());
     database.publish(std::move(snapshot), wanted);
     ever_read = true;
     reads.fetch_add(1);
-}
-
-std::shared_ptr<const query::Catalog> CatalogKeeper::State::read(Kept& its, std::uint32_t oid)
-{
-    query::CatalogBuilder builder{oid};
-    auto& connection = *its.connection;
-    connection.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    const auto queries = query::catalog_queries();
-    std::vector<std::optional<std::string_view>> columns;
-    for (std::size_t i = 0; i < queries.size(); ++i) {
-        const auto result = connection.query(queries[i].sql);
-        const int width = PQnfields(result.get());
-        for (int row = 0; row < PQntuples(result.get()); ++row) {
-            columns.clear();
-            for (int column = 0; column < width; ++column) {
-                if (PQgetisnull(result.get(), row, column) != 0)
-                    columns.emplace_back(std::nullopt);
-                else
-                    columns.emplace_back(
-                        std::string_view{PQgetvalue(result.get(), row, column),
-                                         static_cast<std::size_t>(PQgetlength(result.get(), row, column))});
-            }
-            builder.row(i, columns);
-        }
-    }
-    connection.query("COMMIT");
-    auto catalog = builder.finish();
-    if (!catalog)
-        throw OwnConnectionError(builder.error());
-    return catalog;
 }
 
 void CatalogKeeper::State::watch_unresolved()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/config_in_force.hpp"
 #include "proxy/database.hpp"
 #include "proxy/unresolved.hpp"
 #include "proxy/upstream_target.hpp"
@@ -18,7 +19,8 @@ namespace pgmemo::proxy {
 /// When it cannot reach a database, nothing of it is answered from the cache, and queries flow as before.
 class CatalogKeeper {
 public:
-    CatalogKeeper(const UpstreamTarget&, Databases&, Unresolved&, std::atomic<std::uint64_t>& settings_epoch);
+    CatalogKeeper(const UpstreamTarget&, Databases&, Unresolved&, const ConfigInForce&,
+                  std::atomic<std::uint64_t>& settings_epoch);
     ~CatalogKeeper(); ///< stops and joins
     CatalogKeeper(const CatalogKeeper&) = delete;
     CatalogKeeper& operator=(const CatalogKeeper&) = delete;

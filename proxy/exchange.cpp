@@ -103,15 +103,15 @@ Exchange::StatementRef Exchange::analyse(std::string_view sql)
     return services_.analyzer.analyse(sql, database_.usable_catalog(), scope, {conforming_strings_, readable});
 }
 
-Effects Exchange::effects_of(const Statement& statement) const
+Effects Exchange::effects_of(const Statement& statement, const Parameters* parameters) const
 {
     Effects effects;
     effects.catalog = analysed_under_;
     auto& versions = services_.cache.versions();
-    for (const auto relation : statement.writes)
-        effects.words.push_back(&versions.relation(database_.number(), relation));
     if (statement.changes_cluster)
         effects.words = versions.all_databases();
+    for (const auto& write : statement.writes)
+        add_written_words(write, parameters, database_.number(), versions, effects.words);
     if (statement.writes_unknown || statement.changes_catalog)
         effects.words.push_back(&database_.word());
     std::sort(effects.words.begin(), effects.words.end());
@@ -124,14 +124,15 @@ Effects Exchange::effects_of(const Statement& statement) const
     return effects;
 }
 
-cache::Words Exchange::read_words(const Statement& statement) const
+Exchange::Reads Exchange::read_words(const Statement& statement) const
 {
     cache::Words words{&database_.word()};
-    for (const auto relation : statement.reads)
-        words.push_back(&services_.cache.versions().relation(database_.number(), relation));
+    cache::Words fresh;
+    for (const auto& read : statement.reads)
+        add_read_words(read, nullptr, database_.number(), services_.cache.versions(), words, fresh);
     std::sort(words.begin(), words.end());
     words.erase(std::unique(words.begin(), words.end()), words.end());
-    return words;
+    return {std::move(words), std::move(fresh)};
 }
 
 Exchange::Isolation Exchange::isolation_begun_by(const Statement& statement) const noexcept

@@ -3,6 +3,7 @@
 #include "cache/cache.hpp"
 #include "observe/metrics.hpp"
 #include "proxy/effects.hpp"
+#include "proxy/footprint.hpp"
 #include "proxy/prepared.hpp"
 #include "proxy/services.hpp"
 #include "query/analyzer.hpp"
@@ -106,6 +107,8 @@ private:
         bool commits_catalog = false;              ///< the commit that the flight announces may change the catalog
         bool commits_cluster = false;
         cache::Fill fill;
+        cache::Stamp unless_found; ///< the fill depends on these words too, unless the reply shows a row
+        bool found_row = false;
         bool measured = false; ///< a miss, whose latency is to be recorded
         bool error = false;
         bool complete = false;    ///< CommandComplete has come
@@ -134,16 +137,22 @@ private:
     using Reason = query::Reason;
     using Fill = cache::Fill;
 
+    struct Miss {
+        Fill fill; ///< may be closed
+        cache::Stamp unless_found;
+    };
+
     Step on_query(const wire::Frame&, Time now);
     Step decide(const query::Statement&, std::string_view sql, Time now);
     Step on_extended(const wire::Frame&, Time now);
+    bool writes_unsettled(const wire::Frame&);
     void on_execute(std::string_view portal, Owed& group);
     void on_sync(Time now);
-    Step relay_query(const query::Statement&, std::optional<Fill>, Time now);
+    Step relay_query(const query::Statement&, std::optional<Miss>, Time now);
     Step hold_begin_back(const query::Statement&, std::string_view sql);
     Step ask(Time now);
     std::string release_begin(Time now); ///< the BEGIN held back, to be sent first
-    std::optional<Fill> begin_fill(const query::Statement&, std::string_view sql);
+    std::optional<Miss> begin_fill(const query::Statement&, std::string_view sql);
 
     bool may_look_up() const noexcept { return why_no_lookup() == Reason::none; }
     Reason why_no_lookup() const noexcept;
@@ -161,10 +170,14 @@ private:
     void forget_names_if_told(const query::Statement&, std::string_view sql);
 
     StatementRef analyse(std::string_view sql);
-    Effects effects_of(const query::Statement&) const;
-    cache::Words read_words(const query::Statement&) const;
+    Effects effects_of(const query::Statement&, const Parameters*) const;
+    struct Reads {
+        cache::Words words; ///< of the stamp
+        cache::Words fresh; ///< and of the stamp of a reply that shows no row
+    };
+    Reads read_words(const query::Statement&) const;
     Isolation isolation_begun_by(const query::Statement&) const noexcept;
-    void take_part(Owed&, const query::Statement&, bool surely_in_transaction);
+    void take_part(Owed&, const query::Statement&, bool surely_in_transaction, const Parameters* = nullptr);
     Owed& open_group(Time now);
 
     void on_ready(wire::Status, Time now);

@@ -146,8 +146,10 @@ Step Exchange::decide(const Statement& statement, std::string_view sql, Time now
         if (auto step = hold_begin_back(statement, sql); step.kind == Step::Kind::answer)
             return step;
         const bool may_hit = statement.is_cacheable() || statement.reason == Reason::session_unknown;
-        if (may_hit && !settings_are_known() && status_ != Status::failed && database_.usable_catalog_id() != 0 &&
-            asked_in_vain_ != database_.usable_catalog_id())
+        // once it is known which relation a name means
+        const bool may_be_confined = statement.reason == Reason::write || !statement.writes.empty();
+        if ((may_hit || may_be_confined) && !settings_are_known() && status_ != Status::failed &&
+            database_.usable_catalog_id() != 0 && asked_in_vain_ != database_.usable_catalog_id())
             return ask(now);
     }
     forget_names_if_told(statement, sql);
@@ -161,7 +163,7 @@ Step Exchange::decide(const Statement& statement, std::string_view sql, Time now
 }
 
 /// A miss with its fill, open or not; or nothing where the statement bypasses the cache, which it counts.
-std::optional<cache::Fill> Exchange::begin_fill(const Statement& statement, std::string_view sql)
+std::optional<Exchange::Miss> Exchange::begin_fill(const Statement& statement, std::string_view sql)
 {
     if (!only_plain_reads_owed()) {
         metrics_.misses.add(); // cacheable, but its turn depends on what is still under way
@@ -171,8 +173,8 @@ std::optional<cache::Fill> Exchange::begin_fill(const Statement& statement, std:
         count_bypass(reason);
         return std::nullopt;
     }
-    const auto words = read_words(statement);
-    if (reads_own_writes(words)) {
+    const auto [words, fresh] = read_words(statement);
+    if (reads_own_writes(words) || reads_own_writes(fresh)) {
         count_bypass(Reason::written_in_transaction);
         return std::nullopt;
     }
@@ -184,6 +186,7 @@ std::optional<cache::Fill> Exchange::begin_fill(const Statement& statement, std:
     }
     metrics_.misses.add();
     key_body_.assign(1, 'Q').append(sql);
+    cache::Stamp unless_found{fresh};
     cache::Stamp stamp{words}; // before the request goes upstream, or it would vouch for too much
     // The catalog that the statement was analysed with is still the server's, and was when the stamp was read: what
     // changes it puts the snapshot out of use before it ends its flight.
@@ -194,10 +197,10 @@ std::optional<cache::Fill> Exchange::begin_fill(const Statement& statement, std:
                                            verdict.policy->max_entry_bytes, verdict.policy->ttl);
     if (!quiet)
         metrics_.fills_moved.add();
-    return fill;
+    return Miss{std::move(fill), std::move(unless_found)};
 }
 
-Step Exchange::relay_query(const Statement& statement, std::optional<Fill> fill, Time now)
+Step Exchange::relay_query(const Statement& statement, std::optional<Miss> miss, Time now)
 {
     const bool in_transaction = (is_quiet() && status_ != Status::idle) || begin_held_;
     Step step;
@@ -208,10 +211,12 @@ Step Exchange::relay_query(const Statement& statement, std::optional<Fill> fill,
         wire::append_query(step.upstream, "SELECT 1");
         owed_.emplace_back().kind = Owed::Kind::own_query;
     }
+    prepared_.query_sent();
     auto& owed = owed_.emplace_back();
     owed.since = now;
-    if (fill) {
-        owed.fill = std::move(*fill);
+    if (miss) {
+        owed.fill = std::move(miss->fill);
+        owed.unless_found = std::move(miss->unless_found);
         owed.measured = true;
     }
     take_part(owed, statement, in_transaction);
@@ -240,9 +245,10 @@ void Exchange::begin(Owed& owed, Effects all)
 }
 
 /// Puts a statement's effects on what is owed for it, and begins what it may commit.
-void Exchange::take_part(Owed& owed, const Statement& statement, bool surely_in_transaction)
+void Exchange::take_part(Owed& owed, const Statement& statement, bool surely_in_transaction,
+                         const Parameters* parameters)
 {
-    auto effects = effects_of(statement);
+    auto effects = effects_of(statement, parameters);
     if (statement.transaction == Transaction::inside)
         effects.changes_session |=
             transaction_.effects.changes_session || session_may_change(); // ROLLBACK TO undoes a SET
@@ -316,19 +322,44 @@ std::string Exchange::release_begin(Time now)
 Step Exchange::ask(Time now)
 {
     Step step{Step::Kind::ask, release_begin(now), {}, {}};
-    wire::append_query(step.upstream, query::settings_query());
+    const auto catalog = database_.usable_catalog();
+    wire::append_query(step.upstream, query::settings_query(catalog ? std::span{catalog->settings()}
+                                                                    : std::span<const std::string>{}));
     auto& owed = owed_.emplace_back();
     owed.kind = Owed::Kind::own_question;
     owed.since = now;
     answer_ = nullptr;
-    asked_catalog_id_ = database_.usable_catalog_id();
+    asked_catalog_id_ = catalog ? catalog->id() : 0;
     asked_settings_epoch_ = services_.settings_epoch.load(std::memory_order_acquire);
     metrics_.probes.add();
     return step;
 }
 
+/// Whether a group that begins writes what could be told better with the session's settings known: which relation a
+/// name means, and so which of its rows.
+bool Exchange::writes_unsettled(const wire::Frame& frame)
+{
+    if (!is_quiet() || settings_are_known() || status_ != Status::idle || database_.usable_catalog_id() == 0 ||
+        asked_in_vain_ == database_.usable_catalog_id())
+        return false;
+    // The question is a Query, which destroys the unnamed statement.
+    if (frame.type == 'P' && frame.whole()) {
+        const auto parse = wire::decode_parse(frame.body);
+        return parse && (parse->statement.empty() || !prepared_.unnamed_may_exist()) &&
+               !analyse(parse->sql)->writes.empty();
+    }
+    const auto bind = wire::decode_bind(frame.body);
+    if (frame.type != 'B' || !bind || prepared_.unnamed_may_exist())
+        return false;
+    const auto texts = prepared_.texts_of_statement(bind->statement);
+    return std::any_of(texts.begin(), texts.end(),
+                       [this](const PreparedText& text) { return text && !analyse(text->sql)->writes.empty(); });
+}
+
 Step Exchange::on_extended(const wire::Frame& frame, Time now)
 {
+    if (!group_is_open() && writes_unsettled(frame))
+        return ask(now);
     Step step;
     step.upstream = release_begin(now);
     switch (frame.type) {
@@ -336,7 +367,10 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
         const auto parse = wire::decode_parse(frame.body);
         auto& group = open_group(now);
         if (parse && frame.whole()) {
-            prepared_.parse_sent(parse->statement, std::make_shared<const std::string>(parse->sql));
+            auto types = wire::decode_parse_types(frame.body);
+            prepared_.parse_sent(parse->statement, std::make_shared<const PreparedSource>(PreparedSource{
+                                                       std::string{parse->sql},
+                                                       types ? *std::move(types) : std::vector<std::uint32_t>{}}));
         } else if (const auto name = wire::decode_parse_name(frame.body)) {
             prepared_.parse_sent(*name, nullptr);
         } else {
@@ -353,7 +387,7 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
             go_blind("a Bind whose names cannot be read");
             return step;
         }
-        prepared_.bind_sent(bind->portal, bind->statement);
+        prepared_.bind_sent(bind->portal, bind->statement, frame.whole() ? frame.body : std::string_view{});
         break;
     }
     case 'E': {
@@ -405,12 +439,16 @@ void Exchange::on_execute(std::string_view portal, Owed& group)
             prepared_.forget_all(); // it may be a PREPARE too long to be read
             continue;
         }
-        const auto statement = analyse(*text);
+        const auto statement = analyse(text->sql);
         const bool readable = statement->is_cacheable() || statement->reason == Reason::session_unknown ||
                               statement->reason == Reason::parameters;
         reason = readable ? Reason::extended_protocol : statement->reason;
-        take_part(group, *statement, in_transaction);
-        forget_names_if_told(*statement, *text);
+        Parameters parameters;
+        if (auto values = wire::decode_bind_values(prepared_.bind_of_portal(portal));
+            values && !statement->writes.empty())
+            parameters = {*std::move(values), text->types};
+        take_part(group, *statement, in_transaction, &parameters);
+        forget_names_if_told(*statement, text->sql);
     }
     count_bypass(reason);
 }

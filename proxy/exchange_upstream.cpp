@@ -36,6 +36,7 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     auto& owed = owed_.front();
     const bool own = owed.is_own();
 
+    owed.found_row |= frame.type == 'D';
     if (owed.fill.is_open()) {
         if (frame.type == 'T' || frame.type == 'D' || frame.type == 'C') {
             if (!owed.fill.append(frame.bytes))
@@ -177,6 +178,8 @@ void Exchange::store(Owed& owed, Time now)
         metrics_.fills_unstorable.add();
         return;
     }
+    if (!owed.found_row)
+        owed.fill.depend_on(owed.unless_found);
     switch (services_.cache.finish_fill(std::move(owed.fill), now)) {
     case cache::Stored::yes:
         metrics_.fills_stored.add();

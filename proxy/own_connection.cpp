@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <utility>
-#include <vector>
 
 namespace pgmemo::proxy {
 namespace {
@@ -28,11 +27,12 @@ std::string one_line(std::string_view message)
 
 } // namespace
 
-OwnConnection::OwnConnection(const UpstreamTarget& target, std::string_view database, const std::atomic<bool>& stop)
+OwnConnection::OwnConnection(const UpstreamTarget& target, std::string_view database, const std::atomic<bool>& stop,
+                             OwnUse use)
     : stop_(stop)
     , connection_(nullptr, &PQfinish)
 {
-    const auto options = target.own_connection(database);
+    const auto options = target.own_connection(database, use);
     std::vector<const char*> keywords;
     std::vector<const char*> values;
     for (const auto& [key, value] : options) {
@@ -60,6 +60,7 @@ OwnConnection::Result OwnConnection::query(const std::string& sql)
         fail();
     const auto deadline = std::chrono::steady_clock::now() + kQueryLimit;
     Result last{nullptr, &PQclear};
+    std::string error;
     for (;;) {
         while (PQisBusy(connection_.get()) != 0) {
             wait(false, deadline);
@@ -71,10 +72,25 @@ OwnConnection::Result OwnConnection::query(const std::string& sql)
             break;
         const auto status = PQresultStatus(result.get());
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-            throw OwnConnectionError(one_line(PQresultErrorMessage(result.get())));
+            error = one_line(PQresultErrorMessage(result.get())); // and on, so that the connection may be asked again
         last = std::move(result);
     }
+    if (!error.empty())
+        throw OwnConnectionError(error);
     return last;
+}
+
+std::vector<std::optional<std::string_view>> OwnConnection::row(const Result& result, int number)
+{
+    std::vector<std::optional<std::string_view>> columns;
+    for (int column = 0; column < PQnfields(result.get()); ++column) {
+        if (PQgetisnull(result.get(), number, column) != 0)
+            columns.emplace_back(std::nullopt);
+        else
+            columns.emplace_back(std::string_view{PQgetvalue(result.get(), number, column),
+                                                  static_cast<std::size_t>(PQgetlength(result.get(), number, column))});
+    }
+    return columns;
 }
 
 void OwnConnection::wait(bool for_write, std::chrono::steady_clock::time_point deadline) const

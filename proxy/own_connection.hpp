@@ -8,9 +8,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgmemo::proxy {
 
@@ -24,9 +26,12 @@ class OwnConnection {
 public:
     using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
-    OwnConnection(const UpstreamTarget&, std::string_view database, const std::atomic<bool>& stop);
+    OwnConnection(const UpstreamTarget&, std::string_view database, const std::atomic<bool>& stop,
+                  OwnUse = OwnUse::catalog);
 
     Result query(const std::string& sql);
+    /// A row of a result; SQL NULL is nullopt. Borrows from the result.
+    static std::vector<std::optional<std::string_view>> row(const Result&, int number);
     bool is_open() const noexcept { return PQstatus(connection_.get()) == CONNECTION_OK; }
 
 private:

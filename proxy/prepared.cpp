@@ -9,18 +9,21 @@ namespace {
 // A client that never closes what it names must not fill our memory: beyond this many names, new ones mean anything.
 constexpr std::size_t kMaxNames = 20000;
 
+// The same for the values that are bound: beyond it they are not held, and may be any.
+constexpr std::size_t kMaxBindBytes = std::size_t{1} << 20;
+
 } // namespace
 
 void Prepared::parse_sent(std::string_view name, PreparedText text)
 {
+    unnamed_may_exist_ |= name.empty();
     pending_.push_back({Op::parse, std::string{name}, std::move(text), false});
 }
 
 void Prepared::close_portal_sent(std::string_view portal)
 {
     pending_.push_back({Op::close_portal, {}, nullptr, false});
-    if (const auto found = portals_.find(portal); found != portals_.end())
-        portals_.erase(found); // if it is not executed, the portal may mean anything
+    drop_portal(portal); // until it is bound anew it may mean anything
 }
 
 void Prepared::close_statement_sent(std::string_view name)
@@ -62,16 +65,36 @@ void Prepared::drop_pending(std::size_t count)
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(std::min(count, pending_.size())));
 }
 
-void Prepared::bind_sent(std::string_view portal, std::string_view statement)
+void Prepared::bind_sent(std::string_view portal, std::string_view statement, std::string_view body)
 {
-    if (portals_.size() < kMaxNames || portals_.contains(portal))
-        portals_.insert_or_assign(std::string{portal}, texts_of_statement(statement));
+    drop_portal(portal);
+    if (portals_.size() >= kMaxNames)
+        return;
+    if (body.size() > kMaxBindBytes - bind_bytes_)
+        body = {};
+    bind_bytes_ += body.size();
+    portals_.emplace(portal, Portal{texts_of_statement(statement), std::string{body}});
+}
+
+void Prepared::drop_portal(std::string_view name)
+{
+    const auto found = portals_.find(name);
+    if (found == portals_.end())
+        return;
+    bind_bytes_ -= found->second.bind.size();
+    portals_.erase(found);
+}
+
+void Prepared::transaction_ended()
+{
+    portals_.clear();
+    bind_bytes_ = 0;
 }
 
 void Prepared::forget_all()
 {
     statements_.clear();
-    portals_.clear();
+    transaction_ended();
     for (auto& pending : pending_)
         pending.text = nullptr; // acknowledged later, but made before
 }
@@ -79,7 +102,13 @@ void Prepared::forget_all()
 Prepared::Candidates Prepared::texts_of_portal(std::string_view portal) const
 {
     const auto found = portals_.find(portal);
-    return found == portals_.end() ? Candidates{nullptr} : found->second;
+    return found == portals_.end() ? Candidates{nullptr} : found->second.texts;
+}
+
+std::string_view Prepared::bind_of_portal(std::string_view portal) const
+{
+    const auto found = portals_.find(portal);
+    return found == portals_.end() ? std::string_view{} : std::string_view{found->second.bind};
 }
 
 Prepared::Candidates Prepared::texts_of_statement(std::string_view name) const

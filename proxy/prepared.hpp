@@ -12,8 +12,14 @@
 
 namespace pgmemo::proxy {
 
-/// One SQL text that a prepared statement may stand for; nullptr in a list of candidates: anything at all.
-using PreparedText = std::shared_ptr<const std::string>;
+/// What a Parse said.
+struct PreparedSource {
+    std::string sql;
+    std::vector<std::uint32_t> types; ///< of the parameters, as declared
+};
+
+/// What a prepared statement may stand for; nullptr in a list of candidates: anything at all.
+using PreparedText = std::shared_ptr<const PreparedSource>;
 
 /// A session's prepared statements and portals, by the names that the client gave them.
 ///
@@ -27,6 +33,9 @@ public:
     void parse_sent(std::string_view name, PreparedText text);
     void close_statement_sent(std::string_view name);
     void close_portal_sent(std::string_view portal);
+    /// A Query was sent, which destroys the unnamed statement.
+    void query_sent() noexcept { unnamed_may_exist_ = false; }
+    bool unnamed_may_exist() const noexcept { return unnamed_may_exist_; }
     /// ParseComplete, CloseComplete. False: nothing of the kind was under way.
     bool parse_completed();
     bool close_completed();
@@ -37,13 +46,17 @@ public:
     /// How many are under way in all.
     std::size_t pending() const noexcept { return pending_.size(); }
 
-    /// Bind was sent: the portal stands for what the statement may stand for.
-    void bind_sent(std::string_view portal, std::string_view statement);
-    void transaction_ended() { portals_.clear(); } ///< portals end with it
-    void forget_all();                             ///< DISCARD ALL, DEALLOCATE: what is left may mean anything
+    /// Bind was sent: the portal stands for what the statement may stand for, with these values. `body` is the
+    /// message's, empty when it has not all arrived.
+    void bind_sent(std::string_view portal, std::string_view statement, std::string_view body = {});
+    void transaction_ended(); ///< portals end with it
+    void forget_all();        ///< DISCARD ALL, DEALLOCATE: what is left may mean anything
 
     using Candidates = std::vector<PreparedText>;
+    Candidates texts_of_statement(std::string_view name) const;
     Candidates texts_of_portal(std::string_view portal) const;
+    /// The body of the Bind that made it; empty when that is not known.
+    std::string_view bind_of_portal(std::string_view portal) const;
 
 private:
     struct Hash {
@@ -62,10 +75,16 @@ private:
         bool earlier_group = false;
     };
 
-    Candidates texts_of_statement(std::string_view name) const;
-
     ByName<PreparedText> statements_;
-    ByName<Candidates> portals_;
+    struct Portal {
+        Candidates texts;
+        std::string bind;
+    };
+    void drop_portal(std::string_view name);
+
+    ByName<Portal> portals_;
+    bool unnamed_may_exist_ = false;
+    std::size_t bind_bytes_ = 0; ///< held in `portals_`
     std::deque<Pending> pending_;
 };
 

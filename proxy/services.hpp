@@ -1,8 +1,8 @@
 #pragma once
 
 #include "cache/cache.hpp"
-#include "config/config.hpp"
 #include "proxy/cancel_registry.hpp"
+#include "proxy/config_in_force.hpp"
 #include "proxy/database.hpp"
 #include "proxy/scope_table.hpp"
 #include "proxy/unresolved.hpp"
@@ -11,34 +11,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
-#include <mutex>
-#include <utility>
 
 namespace pgmemo::proxy {
-
-/// The configuration in force. Replaced whole by a reload. Threads: safe.
-class ConfigInForce {
-public:
-    explicit ConfigInForce(std::shared_ptr<const config::Config> config)
-        : config_(std::move(config))
-    {
-    }
-    std::shared_ptr<const config::Config> get() const
-    {
-        const std::lock_guard lock{mutex_};
-        return config_;
-    }
-    void set(std::shared_ptr<const config::Config> config)
-    {
-        const std::lock_guard lock{mutex_};
-        config_ = std::move(config);
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::shared_ptr<const config::Config> config_;
-};
 
 /// What sessions borrow from main(), which outlives them all.
 struct Services {

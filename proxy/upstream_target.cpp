@@ -125,7 +125,8 @@ std::string UpstreamTarget::text() const
     return text;
 }
 
-std::vector<std::pair<std::string, std::string>> UpstreamTarget::own_connection(std::string_view database) const
+std::vector<std::pair<std::string, std::string>> UpstreamTarget::own_connection(std::string_view database,
+                                                                                OwnUse use) const
 {
     std::vector<std::pair<std::string, std::string>> options;
     for (const auto& [key, value] : options_) {
@@ -135,8 +136,10 @@ std::vector<std::pair<std::string, std::string>> UpstreamTarget::own_connection(
     }
     options.emplace_back("dbname", database);
     options.emplace_back("application_name", "pgmemo");
-    options.emplace_back("client_encoding", "UTF8");
     options.emplace_back("connect_timeout", std::to_string(connect_timeout_.count()));
+    if (use == OwnUse::session)
+        return options;
+    options.emplace_back("client_encoding", "UTF8");
     options.emplace_back("options", "-c search_path=pg_catalog -c statement_timeout=30s -c lock_timeout=5s "
                                     "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=60s");
     return options;

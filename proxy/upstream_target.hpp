@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,12 @@
 #include <vector>
 
 namespace pgmemo::proxy {
+
+/// What one of pgmemo's own connections is for.
+enum class OwnUse : std::uint8_t {
+    catalog, ///< reads the catalogs, under settings of its own
+    session, ///< is a session like a client's: with the settings that a login gets
+};
 
 /// Where PostgreSQL is, as a libpq URI or connection string says it. Host, port and ssl* serve all traffic; user,
 /// password and dbname only pgmemo's own connections. What the string leaves out comes from libpq's own defaults: PG*
@@ -32,7 +39,8 @@ public:
     std::string text() const; ///< the hosts, for logs; no user, no password
 
     /// The keywords and values for one of pgmemo's own connections to a database.
-    std::vector<std::pair<std::string, std::string>> own_connection(std::string_view database) const;
+    std::vector<std::pair<std::string, std::string>> own_connection(std::string_view database,
+                                                                    OwnUse = OwnUse::catalog) const;
     std::string own_database() const; ///< the one that the string names
 
 private:

@@ -2,12 +2,15 @@
 
 #include "query/catalog_impl.hpp"
 #include "query/effects.hpp"
+#include "query/explanation.hpp"
 #include "query/facts.hpp"
 #include "query/lookup.hpp"
 #include "query/memo.hpp"
-#include "query/refusal.hpp"
+#include "query/proof.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace pgmemo::query {
 namespace {
@@ -34,23 +37,13 @@ std::shared_ptr<const Statement> anything(Reason reason)
     return statement;
 }
 
-Reason refusal_of(const StatementFacts& facts, const Catalog::Impl* catalog, const Lookup* lookup)
+Refusal refusal_of(const StatementFacts& facts, Proof* proof, const Lookup* lookup)
 {
-    if (const auto reason = refusal_of_kind(facts); reason != Reason::none)
-        return reason;
-    if (const auto reason = refusal_of_text(facts); reason != Reason::none)
-        return reason;
-    return catalog == nullptr ? Reason::catalog_unknown : refusal_of_names(facts, *catalog, *lookup);
-}
-
-void add_reads(const StatementFacts& facts, const Lookup& lookup, Statement& statement)
-{
-    for (const auto& fact : facts.relations)
-        if (fact.use == 0)
-            for (const auto* relation : lookup.relations(fact.name).found) {
-                statement.reads.push_back(relation->oid);
-                statement.read_names.push_back(relation->schema + '.' + relation->name);
-            }
+    if (auto refusal = Proof::of_kind(facts); refusal.is_refused())
+        return refusal;
+    if (auto refusal = Proof::of_text(facts); refusal.is_refused())
+        return refusal;
+    return proof == nullptr ? Refusal{Reason::catalog_unknown, {}, -1} : proof->of_names(facts, *lookup);
 }
 
 template <class T>
@@ -61,7 +54,32 @@ void sort_unique(std::vector<T>& values)
     values.shrink_to_fit();
 }
 
-Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const NameScope* scope)
+/// What one statement reads, and why it may not be cached.
+void add_proof(const StatementFacts& facts, const Catalog::Impl* catalog, const Lookup* lookup, Statement& statement,
+               Trail* trail)
+{
+    std::optional<Proof> proof;
+    if (catalog != nullptr)
+        proof.emplace(*catalog, trail);
+    auto refusal = refusal_of(facts, proof ? &*proof : nullptr, lookup);
+    statement.reason = refusal.reason;
+    statement.why = std::move(refusal.why);
+    statement.place = refusal.place;
+    if (!proof)
+        return;
+    if (trail != nullptr && statement.reason == Reason::parameters)
+        Proof{*catalog, trail}.of_names(facts, *lookup); // what it would read, for whoever asks
+    for (auto& access : proof->reads)
+        if (std::find(statement.reads.begin(), statement.reads.end(), access) == statement.reads.end())
+            statement.reads.push_back(std::move(access));
+    statement.read_names = std::move(proof->read_names);
+    statement.settings = std::move(proof->settings);
+    sort_unique(statement.read_names);
+    sort_unique(statement.settings);
+    statement.reads.shrink_to_fit();
+}
+
+Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const NameScope* scope, Trail* trail)
 {
     auto statement = nothing();
     if (text.statements.empty()) {
@@ -73,14 +91,18 @@ Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const Nam
         lookup.emplace(*catalog, scope);
     const Lookup* names = lookup ? &*lookup : nullptr;
 
+    Effects effects{catalog, statement, trail};
+    // Once the search_path may have changed, by SET or by a function that calls set_config, names may stand for
+    // whatever has them in any schema: in what follows, and in what the same functions do when they are called again.
+    std::optional<Lookup> unsettled;
+    if (catalog != nullptr)
+        unsettled.emplace(*catalog, nullptr);
     for (const auto& facts : text.statements) {
-        add_effects(facts, catalog, names, statement);
-        if (names != nullptr)
-            add_reads(facts, *names, statement);
+        effects.add(facts, statement.changes_session && unsettled ? &*unsettled : names);
+        if (statement.changes_session && unsettled)
+            effects.add(facts, &*unsettled);
     }
-    sort_unique(statement.reads);
-    sort_unique(statement.read_names);
-    sort_unique(statement.writes);
+    effects.finish();
 
     if (text.statements.size() > 1) {
         statement.reason = Reason::multiple;
@@ -96,11 +118,13 @@ Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const Nam
     statement.is_single = true;
     statement.transaction = transaction_of(only.kind);
     statement.tag = tag_of(only.kind);
-    statement.reason = refusal_of(only, catalog, names);
+    add_proof(only, catalog, names, statement, trail);
     // A proof of cacheability and a suspicion of effects contradict each other: trust the suspicion.
     if (statement.is_cacheable() && (!statement.is_read_only() || statement.changes_session ||
-                                     statement.changes_catalog || statement.changes_cluster))
+                                     statement.changes_catalog || statement.changes_cluster)) {
         statement.reason = Reason::user_function;
+        statement.why = "code that may do more than read";
+    }
     return statement;
 }
 
@@ -136,12 +160,24 @@ try {
     const auto facts = read_facts(sql);
     auto statement = state_->unparsed;
     if (facts.is_understood)
-        statement =
-            std::make_shared<const Statement>(resolve(facts, catalog ? &catalog->impl() : nullptr, scope.get()));
+        statement = std::make_shared<const Statement>(
+            resolve(facts, catalog ? &catalog->impl() : nullptr, scope.get(), nullptr));
     state_->memo.remember(sql, view, statement);
     return statement;
 } catch (...) { // out of memory
     return state_->unparsed;
+}
+
+Explanation Analyzer::explain(std::string_view sql, const std::shared_ptr<const Catalog>& catalog,
+                              const std::shared_ptr<const NameScope>& scope, Dialect dialect) const
+{
+    const auto* impl = catalog ? &catalog->impl() : nullptr;
+    Trail trail;
+    auto statement = !dialect.is_readable() ? state_->unreadable : state_->unparsed;
+    if (dialect.is_readable() && sql.size() <= kMaxParsedBytes)
+        if (const auto facts = read_facts(sql); facts.is_understood)
+            statement = std::make_shared<const Statement>(resolve(facts, impl, scope.get(), &trail));
+    return put_in_words(std::move(statement), std::move(trail), impl);
 }
 
 std::size_t Analyzer::memo_bytes_used() const noexcept

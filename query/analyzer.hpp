@@ -12,6 +12,8 @@
 
 namespace pgmemo::query {
 
+struct Explanation; // query/explanation.hpp
+
 /// The schemas in which a session's unqualified names are looked up, in order, as the server itself reports them
 /// (`current_schemas(true)`): `"$user"` is resolved, schemas that do not exist or may not be used are gone, the
 /// implicit `pg_catalog` is at its place.
@@ -54,6 +56,10 @@ public:
     /// of them `writes_unknown`). In a dialect that is not readable the statement is all that a text can be.
     std::shared_ptr<const Statement> analyse(std::string_view sql, const std::shared_ptr<const Catalog>& catalog,
                                              const std::shared_ptr<const NameScope>& scope, Dialect dialect);
+
+    /// The same statement, with how it came about. By the same steps, but never remembered: it costs more memory.
+    Explanation explain(std::string_view sql, const std::shared_ptr<const Catalog>& catalog,
+                        const std::shared_ptr<const NameScope>& scope, Dialect dialect) const;
 
     std::size_t memo_bytes_used() const noexcept;
 

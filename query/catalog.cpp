@@ -18,6 +18,10 @@ std::uint64_t Catalog::id() const noexcept
     return impl_->id;
 }
 
+const std::vector<std::string>& Catalog::settings() const noexcept
+{
+    return impl_->settings;
+}
 std::size_t Catalog::relation_count() const noexcept
 {
     return impl_->relation_count;

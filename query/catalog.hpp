@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/config.hpp"
 #include "query/statement.hpp"
 
 #include <cstdint>
@@ -40,6 +41,8 @@ public:
     Oid database() const noexcept;
     std::uint64_t id() const noexcept; ///< unique in this process; never reused
     std::size_t relation_count() const noexcept;
+    /// Custom settings (`app.tenant`) that policies, views and functions ask for: a part of who asks.
+    const std::vector<std::string>& settings() const noexcept;
 
     const Impl& impl() const noexcept { return *impl_; } // for the analysis only; defined in catalog_impl.hpp
 
@@ -57,7 +60,8 @@ public:
     /// A row of `catalog_queries()[query]`; SQL NULL is nullopt. The strings are copied.
     void row(std::size_t query, std::span<const std::optional<std::string_view>> columns);
 
-    std::shared_ptr<const Catalog> finish();
+    /// `config`: the columns that its rules track, and the functions that it vouches for.
+    std::shared_ptr<const Catalog> finish(const config::Config& config = {});
     const std::string& error() const noexcept;
 
 private:

@@ -6,136 +6,172 @@
 namespace pgmemo::query {
 namespace {
 
-// Object identifiers from 16384 on were made after initdb: FirstNormalObjectId in PostgreSQL's access/transam.h.
+// Object identifiers from 16384 on were made after initdb: FirstNormalObjectId in PostgreSQL's access/transam.h. Of
+// what was made before, only what names mean is read: it neither changes nor runs anything that is not known. What a
+// session keeps for itself (pg_temp) is left out everywhere.
+//
+// A column that some version lacks is taken from a row of NULLs beside it: an unqualified name means the nearest one.
+// Expression trees come as the server stores them (query/tree.hpp).
 
-// The user's functions by what they may do: `anything` when VOLATILE, `opaque` when more than C code that only
-// computes. uuid-ossp and pgcrypto are C libraries whose VOLATILE functions read randomness and nothing else.
-const std::string kUserFunctions = R"sql(
-  user_function AS MATERIALIZED (
-    SELECT p.oid, p.provolatile, l.lanname, p.prosrc,
-           p.provolatile = 'v' AND coalesce(p.probin, '') NOT IN ('$libdir/uuid-ossp', '$libdir/pgcrypto') AS anything,
-           (p.provolatile = 'v' OR l.lanname NOT IN ('c', 'internal'))
-             AND coalesce(p.probin, '') NOT IN ('$libdir/uuid-ossp', '$libdir/pgcrypto') AS opaque
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang WHERE p.oid >= 16384 AND p.prokind <> 'a'),
-  opaque_function AS MATERIALIZED (SELECT oid FROM user_function WHERE opaque),
-  anything_function AS MATERIALIZED (SELECT oid FROM user_function WHERE anything)
-)sql";
-
-// A cast matters only between types whose values can come before us: not from or to a user's own base type.
-const std::string kSummary = "WITH " + kUserFunctions + R"sql(,
-  base_type AS (
-    SELECT oid FROM pg_type
-    WHERE oid >= 16384 AND typtype IN ('b', 'r', 'm') AND NOT (typtype = 'b' AND typelem <> 0 AND typlen = -1)),
-  runs_sql AS (
-    SELECT string_agg(oid::text, '|') AS oids FROM pg_proc
-    WHERE oid < 16384 AND (proname ~ '^(query|table|schema|database|cursor)_to_xml' OR proname IN ('ts_stat', 'set_config',
-      'pg_reload_conf') OR (proname = 'ts_rewrite' AND pronargs = 2)))
-SELECT
-  EXISTS (SELECT FROM pg_cast WHERE oid >= 16384 AND castmethod = 'f'
-            AND castsource NOT IN (SELECT oid FROM base_type) AND casttarget NOT IN (SELECT oid FROM base_type))
-    OR EXISTS (SELECT FROM pg_opclass c JOIN pg_am a ON a.oid = c.opcmethod
-               WHERE c.oid >= 16384 AND c.opcdefault AND c.opcintype < 16384 AND a.amname IN ('btree', 'hash'))
-    OR EXISTS (SELECT FROM pg_ts_template WHERE oid >= 16384) OR EXISTS (SELECT FROM pg_ts_parser WHERE oid >= 16384),
-  EXISTS (SELECT FROM anything_function),
-  EXISTS (SELECT FROM user_function WHERE lanname NOT IN ('c', 'internal', 'sql', 'plpgsql')
-            OR (lanname IN ('sql', 'plpgsql') AND prosrc ~* '\m(set_config|set|reset|execute|discard|load|role)\M')),
-  EXISTS (SELECT FROM user_function WHERE lanname NOT IN ('c', 'internal', 'sql', 'plpgsql')
-            OR (lanname IN ('sql', 'plpgsql') AND prosrc ~* '\m(create|alter|drop|grant|revoke|execute|truncate|comment|security|refresh|reindex|cluster|reassign|import|call|do|load|vacuum|analyze|dblink\w*|\w*_to_xml\w*|pg_reload_conf|prepare|system)\M')
-            OR (lanname = 'sql' AND regexp_replace(prosrc, '\m(insert|merge)\s+into\M', '', 'gi') ~* '\minto\M')),
-  EXISTS (SELECT FROM pg_depend WHERE classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass)
-            AND ((refclassid = 'pg_proc'::regclass AND refobjid IN (SELECT oid FROM anything_function))
-              OR (refclassid = 'pg_operator'::regclass AND refobjid IN
-                    (SELECT o.oid FROM pg_operator o WHERE o.oprcode IN (SELECT oid FROM anything_function)))
-              OR (refclassid = 'pg_proc'::regclass AND refobjid IN (SELECT oid FROM pg_proc WHERE oid >= 16384 AND prokind = 'a'))))
-    OR EXISTS (SELECT FROM pg_rewrite r, runs_sql s WHERE r.oid >= 16384 AND r.ev_action::text ~ (':funcid (' || s.oids || ') ')),
-  EXISTS (SELECT FROM pg_cast WHERE castfunc IN (SELECT oid FROM anything_function)),
-  EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D'),
-  EXISTS (SELECT FROM pg_depend d JOIN pg_constraint c ON c.oid = d.objid
-          WHERE d.classid = 'pg_constraint'::regclass AND c.contypid <> 0
-            AND ((d.refclassid = 'pg_proc'::regclass AND d.refobjid IN (SELECT oid FROM anything_function))
-              OR (d.refclassid = 'pg_operator'::regclass AND d.refobjid IN
-                    (SELECT o.oid FROM pg_operator o WHERE o.oprcode IN (SELECT oid FROM anything_function)))))
+const std::string kSummary = R"sql(
+SELECT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D'),
+       EXISTS (SELECT FROM pg_ts_template WHERE oid >= 16384) OR EXISTS (SELECT FROM pg_ts_parser WHERE oid >= 16384)
 )sql";
 
 const std::string kTypes = R"sql(
 SELECT t.oid, n.nspname, t.typname, t.typtype, CASE WHEN t.typlen = -1 AND t.typtype = 'b' THEN t.typelem ELSE 0 END,
-       t.typbasetype
+       t.typbasetype, t.typtypmod, t.typrelid, coalesce(r.subtype, 0), t.typinput::oid, t.typoutput::oid,
+       t.typcollation <> ALL (ARRAY(SELECT oid FROM pg_collation WHERE NOT collisdeterministic)), t.typdefaultbin
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN (
+  SELECT rngtypid AS oid, rngsubtype AS subtype FROM pg_range
+  UNION ALL
+  SELECT m.oid, m.subtype FROM (SELECT NULL::oid AS rngmultitypid) lacking
+    CROSS JOIN LATERAL (SELECT rngmultitypid AS oid, rngsubtype AS subtype FROM pg_range) m WHERE m.oid IS NOT NULL
+) r ON r.oid = t.oid
 WHERE n.nspname !~ '^pg_(toast|temp)' AND (t.oid >= 16384 OR (t.typrelid = 0 AND n.nspname = 'pg_catalog'))
 )sql";
 
-const std::string kFunctions = "WITH " + kUserFunctions + R"sql(
-SELECT DISTINCT n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0,
-       p.oid >= 16384 OR n.nspname <> 'pg_catalog', p.provolatile,
-       CASE WHEN p.oid < 16384 THEN 'n'
-            WHEN p.prokind = 'a' THEN
-              CASE WHEN EXISTS (SELECT FROM pg_aggregate a, user_function f
-                                WHERE a.aggfnoid = p.oid AND f.anything AND f.oid IN (a.aggtransfn, a.aggfinalfn,
-                                  a.aggcombinefn, a.aggserialfn, a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn))
-                   THEN 'a' ELSE 's' END
-            WHEN u.anything THEN 'a' WHEN u.opaque THEN 's' ELSE 'n' END
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN user_function u ON u.oid = p.oid
+const std::string kFunctions = R"sql(
+SELECT p.oid, n.nspname, p.proname, p.prokind, p.provolatile, l.lanname, p.provariadic <> 0, p.prosecdef,
+       coalesce(p.probin IN ('$libdir/uuid-ossp', '$libdir/pgcrypto'), false), p.pronargdefaults, p.proargtypes,
+       p.prorettype, p.proconfig, f.names, f.modes, f.types, f.defaults, f.source, f.body, f.parts
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+LEFT JOIN (
+  SELECT u.*,
+         (SELECT array_to_string(ARRAY[
+                   aggtransfn, aggfinalfn, aggcombinefn, aggserialfn, aggdeserialfn, aggmtransfn, aggminvtransfn,
+                   aggmfinalfn, coalesce((SELECT oprcode FROM pg_operator WHERE oid = aggsortop), 0)]::oid[], ' ')
+          FROM pg_aggregate WHERE aggfnoid = u.oid) AS parts
+  FROM (SELECT NULL::text AS prosqlbody) lacking
+  CROSS JOIN LATERAL (
+    SELECT x.oid, proargnames AS names, proargmodes AS modes, array_to_string(proallargtypes, ' ') AS types,
+           proargdefaults AS defaults, CASE WHEN y.lanname IN ('sql', 'plpgsql') THEN prosrc END AS source,
+           prosqlbody::text AS body
+    FROM pg_proc x JOIN pg_language y ON y.oid = x.prolang WHERE x.oid >= 16384) u
+) f ON f.oid = p.oid
+WHERE n.nspname !~ '^pg_(toast_)?temp_'
 )sql";
 
-const std::string kOperators = "WITH " + kUserFunctions + R"sql(
-SELECT DISTINCT n.nspname, o.oprname, p.proname, o.oid >= 16384 OR p.oid >= 16384 OR n.nspname <> 'pg_catalog',
-       p.provolatile, CASE WHEN u.anything THEN 'a' WHEN u.opaque THEN 's' ELSE 'n' END
-FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace JOIN pg_proc p ON p.oid = o.oprcode
-LEFT JOIN user_function u ON u.oid = p.oid
+const std::string kOperators = R"sql(
+SELECT o.oid, n.nspname, o.oprname, o.oid >= 16384 OR o.oprcode >= 16384 OR n.nspname <> 'pg_catalog', o.oprleft,
+       o.oprright, o.oprcode::oid
+FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+WHERE o.oprcode <> 0 AND n.nspname !~ '^pg_(toast_)?temp_'
 )sql";
 
-const std::string kRelations = "WITH " + kUserFunctions + R"sql(,
-  bad_operator AS MATERIALIZED (SELECT oid FROM pg_operator WHERE oprcode IN (SELECT oid FROM opaque_function)),
-  bad_class AS MATERIALIZED (
-    SELECT c.oid FROM pg_opclass c WHERE c.opcfamily IN (
-      SELECT amprocfamily FROM pg_amproc WHERE amproc IN (SELECT oid FROM opaque_function)
-      UNION SELECT amopfamily FROM pg_amop WHERE amopopr IN (SELECT oid FROM bad_operator))),
-  bad AS MATERIALIZED (
-    SELECT d.classid, d.objid FROM pg_depend d
-    WHERE (d.refclassid = 'pg_proc'::regclass AND (d.refobjid IN (SELECT oid FROM opaque_function)
-             OR d.refobjid IN (SELECT oid FROM pg_proc WHERE oid >= 16384 AND prokind = 'a')))
-       OR (d.refclassid = 'pg_operator'::regclass AND d.refobjid IN (SELECT oid FROM bad_operator))
-       OR (d.refclassid = 'pg_opclass'::regclass AND d.refobjid IN (SELECT oid FROM bad_class))),
-  opaque AS MATERIALIZED (
-    SELECT a.adrelid AS relid FROM pg_attrdef a JOIN bad b ON b.classid = 'pg_attrdef'::regclass AND b.objid = a.oid
-    UNION SELECT c.conrelid FROM pg_constraint c JOIN bad b ON b.classid = 'pg_constraint'::regclass AND b.objid = c.oid
-    UNION SELECT i.indrelid FROM pg_index i JOIN bad b ON b.classid = 'pg_class'::regclass AND b.objid = i.indexrelid
-    UNION SELECT b.objid FROM bad b WHERE b.classid = 'pg_class'::regclass
-    UNION SELECT a.attrelid FROM pg_attribute a
-      WHERE a.atttypid >= 16384 AND EXISTS (SELECT FROM pg_constraint c JOIN bad b
-        ON b.classid = 'pg_constraint'::regclass AND b.objid = c.oid WHERE c.contypid <> 0)),
-  kin AS MATERIALIZED (SELECT inhrelid AS relid FROM pg_inherits UNION SELECT inhparent FROM pg_inherits),
-  ruled AS MATERIALIZED (SELECT DISTINCT ev_class AS relid FROM pg_rewrite),
-  triggered AS MATERIALIZED (SELECT DISTINCT tgrelid AS relid FROM pg_trigger WHERE NOT tgisinternal),
-  cascading AS MATERIALIZED (
-    SELECT confrelid AS relid, bool_or(confupdtype IN ('c', 'n', 'd')) AS on_update,
-           bool_or(confdeltype IN ('c', 'n', 'd')) AS on_delete
-    FROM pg_constraint WHERE contype = 'f' GROUP BY confrelid)
-SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence,
-       c.relispartition OR c.oid IN (SELECT relid FROM kin), c.relrowsecurity,
-       c.oid IN (SELECT relid FROM ruled), c.oid IN (SELECT relid FROM triggered),
-       coalesce(f.on_update, false), coalesce(f.on_delete, false), c.oid IN (SELECT relid FROM opaque)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN cascading f ON f.relid = c.oid
+const std::string kCasts = R"sql(
+SELECT castsource, casttarget, castfunc, castcontext, castmethod FROM pg_cast WHERE oid >= 16384
+)sql";
+
+const std::string kRelations = R"sql(
+SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relrowsecurity,
+       c.relkind = 'v' AND c.reloptions IS NOT NULL AND EXISTS (
+         SELECT FROM pg_options_to_table(c.reloptions) WHERE option_name = 'security_invoker' AND option_value::bool)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_(toast|temp)'
 )sql";
 
 const std::string kColumns = R"sql(
-SELECT a.attrelid, a.attname, a.atttypid, a.attgenerated
+SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod,
+       a.attcollation <> ALL (ARRAY(SELECT oid FROM pg_collation WHERE NOT collisdeterministic)),
+       a.atthasdef, a.attidentity, a.attgenerated
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.oid >= 16384 AND c.relkind = 'r' AND c.relpersistence = 'p' AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.oid >= 16384 AND c.relkind IN ('r', 'v', 'm', 'p', 'f') AND c.relpersistence <> 't'
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
 )sql";
 
-const std::array<CatalogQuery, 6> kQueries{{
+const std::string kKeys = R"sql(
+SELECT indrelid, indnkeyatts, indkey, indpred IS NULL AND indisvalid,
+       NOT indcollation::oid[] && ARRAY(SELECT oid FROM pg_collation WHERE NOT collisdeterministic)
+       AND NOT EXISTS (SELECT FROM unnest(indclass::oid[]) AS used (class) WHERE class >= 16384)
+FROM pg_index
+WHERE indrelid >= 16384 AND indisunique AND indexprs IS NULL ORDER BY indrelid, NOT indisprimary, indexrelid
+)sql";
+
+const std::string kParents = "SELECT inhrelid, inhparent FROM pg_inherits ORDER BY inhrelid, inhseqno";
+
+const std::string kReferences = R"sql(
+SELECT DISTINCT confrelid, conrelid, confupdtype, confdeltype, array_to_string(confkey, ' ')
+FROM pg_constraint WHERE contype = 'f'
+)sql";
+
+// Until 14 the triggers that partitions were given by their parents count as internal; those that keep foreign keys are
+// built in.
+const std::string kTriggers = R"sql(
+SELECT tgrelid, tgname, tgfoid, tgtype, tgqual FROM pg_trigger
+WHERE tgenabled <> 'D' AND (NOT tgisinternal OR tgfoid >= 16384) ORDER BY tgrelid, tgname
+)sql";
+
+const std::string kRules = R"sql(
+SELECT r.ev_class, r.ev_type, r.is_instead, r.ev_action, r.ev_qual
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+WHERE r.oid >= 16384 AND c.relpersistence <> 't' ORDER BY r.ev_class, r.rulename
+)sql";
+
+// r: runs when a row of a relation is read, w: when one is written, p: a policy, d: of a domain.
+const std::string kTrees = R"sql(
+SELECT CASE a.attgenerated WHEN 'v' THEN 'r' ELSE 'w' END, d.adrelid, d.adbin
+  FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+UNION ALL SELECT 'w', conrelid, conbin FROM pg_constraint WHERE conbin IS NOT NULL AND conrelid <> 0
+UNION ALL SELECT 'w', indrelid, indexprs FROM pg_index WHERE indexprs IS NOT NULL AND indrelid >= 16384
+UNION ALL SELECT 'w', indrelid, indpred FROM pg_index WHERE indpred IS NOT NULL AND indrelid >= 16384
+UNION ALL SELECT 'w', partrelid, partexprs FROM pg_partitioned_table WHERE partexprs IS NOT NULL
+UNION ALL SELECT 'p', polrelid, polqual FROM pg_policy WHERE polqual IS NOT NULL
+UNION ALL SELECT 'p', polrelid, polwithcheck FROM pg_policy WHERE polwithcheck IS NOT NULL
+UNION ALL SELECT 'd', contypid, conbin FROM pg_constraint WHERE conbin IS NOT NULL AND contypid >= 16384
+)sql";
+
+// Functions that no expression names, by the relation or the type whose values they compare: c, of an operator class
+// that an index or a partition key was given; o, of an operator of an exclusion constraint or a foreign key; t, of a
+// type's default class, or made to keep a range of it canonical.
+const std::string kComparisons = R"sql(
+WITH class_function AS MATERIALIZED (
+  SELECT c.oid, c.opcintype, c.opcdefault, m.amname, f.function
+  FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod JOIN (
+    SELECT amprocfamily AS family, amproc::oid AS function FROM pg_amproc
+    UNION SELECT amopfamily, oprcode::oid FROM pg_amop JOIN pg_operator ON pg_operator.oid = amopopr) f
+    ON f.family = c.opcfamily
+  WHERE c.oid >= 16384)
+SELECT DISTINCT 'c', i.indrelid, f.function
+  FROM pg_index i CROSS JOIN unnest(i.indclass) AS used (class) JOIN class_function f ON f.oid = used.class
+  WHERE i.indrelid >= 16384
+UNION SELECT 'c', p.partrelid, f.function
+  FROM pg_partitioned_table p CROSS JOIN unnest(p.partclass) AS used (class) JOIN class_function f ON f.oid = used.class
+UNION SELECT 'o', r.oid, o.oprcode::oid
+  FROM pg_constraint c
+  CROSS JOIN unnest(coalesce(c.conexclop, '{}') || coalesce(c.conpfeqop, '{}') || coalesce(c.conppeqop, '{}')
+                    || coalesce(c.conffeqop, '{}')) AS used (op)
+  CROSS JOIN unnest(ARRAY[c.conrelid, c.confrelid]) AS r (oid)
+  JOIN pg_operator o ON o.oid = used.op
+  WHERE r.oid <> 0 AND (used.op >= 16384 OR o.oprcode >= 16384)
+UNION SELECT 't', f.opcintype, f.function FROM class_function f
+  WHERE f.amname IN ('btree', 'hash') AND (f.opcdefault OR f.opcintype >= 16384)
+UNION SELECT 't', rngtypid, rngcanonical::oid FROM pg_range WHERE rngcanonical >= 16384
+)sql";
+
+const std::array<CatalogQuery, 14> kQueries{{
     {"summary", kSummary},
     {"types", kTypes},
     {"functions", kFunctions},
     {"operators", kOperators},
+    {"casts", kCasts},
     {"relations", kRelations},
     {"columns", kColumns},
+    {"keys", kKeys},
+    {"parents", kParents},
+    {"references", kReferences},
+    {"triggers", kTriggers},
+    {"rules", kRules},
+    {"trees", kTrees},
+    {"comparisons", kComparisons},
 }};
 
 // Sums of 64-bit hashes of (oid, xmin): a row that comes, goes or changes moves its sum, in whatever order rows are
 // read. What another session makes for itself alone (pg_temp) is left out. VACUUM and ANALYZE update pg_class in place.
+// What is read of pg_index and pg_partitioned_table lasts as long as the pg_class row of the same oid, or is changed
+// with a row of pg_constraint.
 const std::string kFingerprint = [] {
     const std::string row = "sum(hashint8extended((x.oid::bigint << 32) # x.xmin::text::bigint, 7))::text";
     const auto all = [&](const std::string& table) {
@@ -150,12 +186,24 @@ const std::string kFingerprint = [] {
                "::bigint << 32) # x.xmin::text::bigint, 7))::text FROM " + table + " x JOIN pg_class c ON c.oid = x." +
                column + " WHERE c.relpersistence <> 't'), '')";
     };
+    // Those that came with the server cannot be altered or dropped.
+    const auto made_of = [&](const std::string& table, const std::string& key) {
+        return "coalesce((SELECT count(*) || '/' || sum(hashint8extended((x." + key +
+               "::oid::bigint << 32) # x.xmin::text::bigint, 7))::text FROM " + table + " x WHERE x." + key +
+               " >= 16384), '')";
+    };
+    const auto made = [&](const std::string& table) { return made_of(table, "oid"); };
     const auto content = [&](const std::string& table) {
         return "coalesce((SELECT count(*) || '/' || sum(hashtextextended(x::text, 7))::text FROM " + table + " x), '')";
     };
     std::string parts;
     for (const auto& part : std::vector<std::string>{
-             "coalesce((SELECT count(*) || '/' || " + row + " FROM pg_class x WHERE x.relpersistence <> 't'), '')",
+             // by what it says, since TRUNCATE and REFRESH give a row another file and nothing else
+             "coalesce((SELECT count(*) || '/' || sum(hashtextextended(concat_ws(' ', x.oid, x.relname, "
+             "x.relnamespace, "
+             "x.reltype, x.relowner, x.relkind, x.relpersistence, x.relispartition, x.relrowsecurity, "
+             "x.relforcerowsecurity, x.reloptions, x.relacl), 7))::text FROM pg_class x "
+             "WHERE x.relpersistence <> 't' AND x.relkind <> 't'), '')",
              "coalesce((SELECT count(*) || '/' || sum(hashint8extended((x.attrelid::bigint << 32) # "
              "x.xmin::text::bigint, x.attnum))::text FROM pg_attribute x JOIN pg_class c ON c.oid = x.attrelid WHERE "
              "c.relpersistence <> 't' AND c.oid >= 16384), '')",
@@ -166,13 +214,22 @@ const std::string kFingerprint = [] {
              of_class("pg_trigger", "tgrelid", "x.oid"),
              lasting("pg_constraint", "connamespace"),
              of_class("pg_inherits", "inhrelid", "x.inhrelid"),
-             all("pg_rewrite"), // of temporary views too: the summary asks what they call
+             of_class("pg_rewrite", "ev_class", "x.oid"),
              of_class("pg_policy", "polrelid", "x.oid"),
              of_class("pg_attrdef", "adrelid", "x.oid"),
              std::string{"coalesce((SELECT count(*) || '/' || "} + row +
                  " FROM pg_namespace x WHERE x.oid NOT IN (SELECT oid FROM own)), '')",
              all("pg_enum"),
              all("pg_opclass"),
+             made("pg_amop"),
+             made("pg_amproc"),
+             made("pg_collation"),
+             made_of("pg_aggregate", "aggfnoid"),
+             made_of("pg_range", "rngtypid"),
+             all("pg_am"),
+             all("pg_language"),
+             all("pg_ts_template"),
+             all("pg_ts_parser"),
              all("pg_event_trigger"),
              all("pg_ts_config"),
              all("pg_ts_dict"),

@@ -10,6 +10,7 @@ namespace {
 struct Collector {
     TextFacts* facts;
     bool failed = false;
+    pgm_kind owner = PGM_STATEMENT; ///< of the values that follow
 };
 
 bool is_ascii(const char* text) noexcept
@@ -32,6 +33,8 @@ void add_once(List& list, Fact fact, Same same)
         list.push_back(std::move(fact));
 }
 
+constexpr int kMaxParameters = 65535; // Bind counts them in 16 bits
+
 /// Lists such as `IN (1, 2, …)` or a chain of `+` repeat one fact very often.
 constexpr std::size_t kCompared = 32;
 
@@ -42,30 +45,130 @@ void add_name(std::vector<std::string>& names, const char* name)
         names.emplace_back(name);
 }
 
+RangeFact range_of(const pgm_fact& fact)
+{
+    return {fact.level, fact.from, fact.mid, fact.to};
+}
+
+/// What confines. A name outside ASCII confines nothing; no column with such a name is tracked.
+void add_confinement(ConfinementFacts& into, const pgm_fact& fact)
+{
+    const bool is_plain = is_ascii(fact.schema) && is_ascii(fact.name) && is_ascii(fact.schema2) &&
+                          (fact.kind == PGM_VALUE || is_ascii(fact.text));
+    const ColumnName column{text_or_empty(fact.schema), text_or_empty(fact.name)};
+    switch (fact.kind) {
+    case PGM_LEVEL:
+        into.levels.resize(static_cast<std::size_t>(fact.level) + 1);
+        into.levels.back().is_transparent = (fact.code & 1) != 0;
+        into.levels.back().keeps_rows = (fact.code & 2) != 0;
+        return;
+    case PGM_SUBQUERY:
+        into.subqueries.push_back({fact.level, fact.item, fact.count, text_or_empty(fact.text)});
+        return;
+    case PGM_COLUMN:
+        if (is_plain)
+            into.levels.at(static_cast<std::size_t>(fact.level))
+                .outputs.emplace_back(fact.name, ColumnName{text_or_empty(fact.schema), text_or_empty(fact.text)});
+        else
+            into.levels.at(static_cast<std::size_t>(fact.level)).is_transparent = false;
+        return;
+    case PGM_RENAMED:
+        into.renamed.push_back(range_of(fact));
+        return;
+    case PGM_EQUAL:
+        into.equal.push_back({range_of(fact), is_plain ? column : ColumnName{}, {}});
+        return;
+    case PGM_SAME:
+        if (is_plain)
+            into.same.push_back({range_of(fact),
+                                 static_cast<pgm_join>(fact.code),
+                                 column,
+                                 {text_or_empty(fact.schema2), text_or_empty(fact.text)}});
+        return;
+    case PGM_USING:
+        into.joined_using.push_back({range_of(fact), static_cast<pgm_join>(fact.code), text_or_empty(fact.name)});
+        return;
+    case PGM_ASSIGNED:
+        into.assigned.push_back({fact.item, fact.text[0], text_or_empty(fact.name), fact.code, fact.count >= 0, {}});
+        return;
+    case PGM_INSERTED:
+        into.inserted.push_back({fact.item, fact.code == 0});
+        return;
+    case PGM_CONFLICT:
+        into.conflicts.push_back({fact.item, text_or_empty(fact.name)});
+        return;
+    default:
+        return;
+    }
+}
+
+/// The values that follow a PGM_EQUAL or a PGM_ASSIGNED.
+void add_value(ConfinementFacts& into, pgm_kind owner, const pgm_fact& fact)
+{
+    ValueFact value{static_cast<pgm_value>(fact.code), text_or_empty(fact.text), fact.count,
+                    text_or_empty(fact.schema)};
+    if (owner == PGM_EQUAL && !into.equal.empty())
+        into.equal.back().values.push_back(std::move(value));
+    else if (owner == PGM_ASSIGNED && !into.assigned.empty())
+        into.assigned.back().values.push_back(std::move(value));
+}
+
+void add_mark(StatementFacts& into, const pgm_fact& fact)
+{
+    const auto code = static_cast<pgm_mark_code>(fact.code);
+    if (!into.mentions(code))
+        into.mark_places.emplace_back(code, fact.location);
+    (fact.planned_only ? into.planned_marks : into.marks) |= 1U << code;
+    if (code == PGM_MARK_PARAMETER && fact.count > 0 && fact.count <= kMaxParameters) {
+        const auto number = static_cast<std::size_t>(fact.count);
+        into.parameter_uses.resize(std::max(into.parameter_uses.size(), number + 1));
+        ++into.parameter_uses[number];
+    }
+}
+
+void add_string(StatementFacts& into, const pgm_fact& fact)
+{
+    if (into.kind != PGM_DO) {
+        if (!into.has_clock_text && mentions_clock(fact.text)) {
+            into.has_clock_text = true;
+            into.clock_place = fact.location;
+        }
+    } else if (std::string_view{text_or_empty(fact.name)} != "language") {
+        into.block.append(fact.text).push_back('\n');
+    } else if (std::string_view{fact.text} != "plpgsql") {
+        into.marks |= 1U << PGM_MARK_UNKNOWN;
+    }
+}
+
 void add(StatementFacts& into, const pgm_fact& fact)
 {
     Name name{text_or_empty(fact.schema), text_or_empty(fact.name)};
-    if (!is_ascii(fact.schema) || !is_ascii(fact.name))
-        // a plain column is PostgreSQL's own to resolve; what the text calls its columns matters to casts only
-        if (fact.kind != PGM_OUTPUT_NAME && fact.kind != PGM_STRING)
-            into.has_foreign_letters = true;
+    const bool is_name = fact.kind == PGM_RELATION || fact.kind == PGM_FUNCTION || fact.kind == PGM_OPERATOR ||
+                         fact.kind == PGM_TYPE || fact.kind == PGM_FIELD || fact.kind == PGM_MEMBER ||
+                         fact.kind == PGM_TIME_OF_COLUMN;
+    // a plain column is PostgreSQL's own to resolve; what the text calls its columns matters to casts only
+    if (is_name && (!is_ascii(fact.schema) || !is_ascii(fact.name)))
+        into.has_foreign_letters = true;
     switch (fact.kind) {
     case PGM_STATEMENT:
+    case PGM_VALUE:
         return;
     case PGM_RELATION:
-        into.relations.push_back({std::move(name), fact.planned_only ? 0 : fact.code});
+        into.relations.push_back({std::move(name), fact.planned_only ? 0 : fact.code, fact.level, fact.item,
+                                  text_or_empty(fact.text), fact.location});
         return;
     case PGM_FUNCTION:
         into.functions.push_back(
-            {std::move(name), fact.count, fact.code != 0, text_or_empty(fact.text), fact.planned_only});
+            {std::move(name), fact.count, fact.code != 0, text_or_empty(fact.text), fact.planned_only, fact.location});
         return;
     case PGM_OPERATOR:
-        add_once(into.operators, OperatorFact{name, fact.planned_only}, [&](const OperatorFact& o) {
+        add_once(into.operators, OperatorFact{name, fact.planned_only, fact.location}, [&](const OperatorFact& o) {
             return o.name.name == name.name && o.name.schema == name.schema && o.planned_only == fact.planned_only;
         });
         return;
     case PGM_TYPE:
-        add_once(into.types, name, [&](const Name& t) { return t.name == name.name && t.schema == name.schema; });
+        add_once(into.types, TypeFact{name, fact.location},
+                 [&](const TypeFact& t) { return t.name.name == name.name && t.name.schema == name.schema; });
         return;
     case PGM_FIELD:
         add_name(into.fields, fact.name);
@@ -74,22 +177,31 @@ void add(StatementFacts& into, const pgm_fact& fact)
         add_name(into.members, fact.name);
         return;
     case PGM_STRING:
-        if (into.kind == PGM_DO && std::string_view{name.name} == "language") {
-            if (std::string_view{fact.text} != "plpgsql")
-                into.marks |= 1U << PGM_MARK_UNKNOWN;
-        } else if (into.kind == PGM_DO)
-            into.block.append(fact.text).push_back('\n');
-        else
-            into.has_clock_text = into.has_clock_text || mentions_clock(fact.text);
+        add_string(into, fact);
         return;
     case PGM_TIME_OF_COLUMN:
         add_name(into.time_columns, fact.name);
+        return;
+    case PGM_TIME_OF_PARAMETER:
+        into.time_parameters.push_back(fact.count);
         return;
     case PGM_OUTPUT_NAME:
         add_name(into.output_names, fact.name);
         return;
     case PGM_MARK:
-        (fact.planned_only ? into.planned_marks : into.marks) |= 1U << fact.code;
+        add_mark(into, fact);
+        return;
+    case PGM_LEVEL:
+    case PGM_SUBQUERY:
+    case PGM_COLUMN:
+    case PGM_RENAMED:
+    case PGM_EQUAL:
+    case PGM_SAME:
+    case PGM_USING:
+    case PGM_ASSIGNED:
+    case PGM_INSERTED:
+    case PGM_CONFLICT:
+        add_confinement(into.confinement, fact);
         return;
     }
     into.marks |= 1U << PGM_MARK_UNKNOWN;
@@ -105,7 +217,10 @@ static void collect(void* context, const pgm_fact* fact)
             statements.emplace_back().kind = static_cast<pgm_statement>(fact->code);
         } else if (statements.empty()) {
             collector.failed = true;
+        } else if (fact->kind == PGM_VALUE) {
+            add_value(statements.back().confinement, collector.owner, *fact);
         } else {
+            collector.owner = fact->kind;
             add(statements.back(), *fact);
         }
     } catch (...) { // out of memory; nothing may be thrown through C
@@ -123,7 +238,7 @@ TextFacts read_facts(std::string_view sql) noexcept
         if (sql.find('\0') != std::string_view::npos)
             return facts;
         const std::string terminated{sql};
-        Collector collector{&facts};
+        Collector collector{.facts = &facts};
         const auto outcome = pgm_read(terminated.c_str(), collect, &collector);
         if (outcome != PGM_PARSED || collector.failed)
             return {};

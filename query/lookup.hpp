@@ -4,6 +4,7 @@
 #include "query/catalog_impl.hpp"
 #include "query/facts.hpp"
 
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -11,15 +12,22 @@ namespace pgmemo::query {
 
 /// Finds what names may stand for, as PostgreSQL does, in one catalog and one scope.
 ///
-/// Without a scope an unqualified name stands for whatever has that name in any schema, and `is_certain` is false.
+/// Without a scope an unqualified name stands for whatever has that name in any schema, and `is_certain` is false. In
+/// the body of a function that sets its own search_path it stands for whatever has that name in any of those schemas:
+/// which of them the function's owner may use is not known.
 class Lookup {
 public:
     Lookup(const Catalog::Impl& catalog, const NameScope* scope);
 
     bool has_scope() const noexcept { return scope_ != nullptr; }
 
+    /// What names stand for inside a function that is called here.
+    Lookup inside(const Function&) const;
+    /// Tells scopes apart: whether a body was looked at in this one already.
+    std::string id() const;
+
     struct Relations {
-        std::vector<const Relation*> found; ///< with a scope at most one
+        std::vector<const Relation*> found; ///< when certain at most one
         bool may_be_temporary = false;      ///< the name may stand for a temporary relation of the session
         bool is_certain = true;
     };
@@ -40,11 +48,18 @@ public:
     bool sees(std::string_view schema) const noexcept;
 
 private:
+    Lookup(const Catalog::Impl& catalog, std::shared_ptr<const NameScope> scope, bool is_exact);
+
     const Catalog::Impl& catalog_;
+    std::shared_ptr<const NameScope> owned_;
     const NameScope* scope_;
+    bool is_exact_ = true;
     bool has_temporary_ = false;
 };
 
 bool is_temporary_schema(std::string_view schema) noexcept;
+
+/// The schemas of a search_path as it stands in pg_proc.proconfig; nullopt when it holds "$user" or is not understood.
+std::optional<std::vector<std::string>> read_search_path(std::string_view);
 
 } // namespace pgmemo::query

@@ -18,9 +18,23 @@ std::uint64_t hash_of(std::string_view sql, MemoView view) noexcept
 std::size_t bytes_of(std::string_view sql, const Statement& statement) noexcept
 {
     std::size_t bytes = kEntryOverhead + sql.size() + sizeof(Statement) + statement.tag.size();
-    bytes += (statement.reads.size() + statement.writes.size()) * sizeof(Oid);
-    for (const auto& name : statement.read_names)
-        bytes += sizeof(std::string) + name.size();
+    const auto of_confinement = [](const Confinement& confined) {
+        std::size_t size = sizeof(Confinement);
+        for (const auto& bound : confined.values)
+            size += sizeof(Bound) + bound.value.capacity();
+        return size;
+    };
+    for (const auto& read : statement.reads)
+        bytes += sizeof(ReadAccess) + of_confinement(read.confined);
+    for (const auto& write : statement.writes) {
+        bytes += sizeof(WriteAccess) + write.wide.size() * sizeof(int);
+        for (const auto& confined : write.slots)
+            bytes += of_confinement(confined);
+    }
+    for (const auto* names : {&statement.read_names, &statement.settings})
+        for (const auto& name : *names)
+            bytes += sizeof(std::string) + name.size();
+    bytes += statement.why.size();
     return bytes;
 }
 

@@ -17,7 +17,7 @@ extern "C" {
 
 typedef enum pgm_kind {
     PGM_STATEMENT,      /* one begins; code: pgm_statement */
-    PGM_RELATION,       /* schema, name; code: pgm_use bits, 0 for a read */
+    PGM_RELATION,       /* schema, name; code: pgm_use bits, 0 for a read; text: what the query calls it; level, item */
     PGM_FUNCTION,       /* schema, name; count: arguments; code: 1 when VARIADIC; text: first argument, if a string */
     PGM_OPERATOR,       /* schema, name */
     PGM_TYPE,           /* schema, name: a value is made one of this type */
@@ -25,11 +25,45 @@ typedef enum pgm_kind {
     PGM_MEMBER,         /* name: `(expression).name`, which may be a function applied to any value */
     PGM_STRING,         /* text: a string constant */
     PGM_TIME_OF_COLUMN, /* name: a column is cast to a date or time type */
-    PGM_OUTPUT_NAME,    /* name: an output column that the text itself makes; `*`: it makes some unnamed */
-    PGM_MARK            /* code: pgm_mark */
+    PGM_TIME_OF_PARAMETER, /* count: the parameter that is cast to a date or time type */
+    PGM_OUTPUT_NAME,       /* name: an output column that the text itself makes; `*`: it makes some unnamed */
+    PGM_MARK,              /* code: pgm_mark_code */
+
+    /* What confines the rows of a relation. A level is one SELECT, UPDATE, DELETE, INSERT or MERGE with its own FROM;
+     * levels and items are numbered in the order of the walk, so the items below a join are from … to - 1. */
+    PGM_LEVEL,    /* level; code, bits: 1 WHERE of an enclosing query may be applied inside, see PGM_COLUMN;
+                     2 each row of its result is made of one row of its one relation */
+    PGM_SUBQUERY, /* an item that is a subquery: text: alias; level, item; count: its level. 0: none that is known, or
+                     the item is no subquery but a common table expression or a function */
+    PGM_COLUMN,  /* level: an output column `name` that is the column (schema).text of that level's FROM; `*` for all */
+    PGM_RENAMED, /* from … to: items whose columns or names are hidden behind others */
+    PGM_EQUAL,   /* level: items from … to - 1 matter only in rows in which (schema).name is one of the values that
+                    follow; count: how many */
+    PGM_SAME, /* level: (schema).name = (schema2).text wherever items from … mid - 1 meet items mid … to - 1; from ==
+                 mid: wherever they are; code: pgm_join: how they meet */
+    PGM_USING,    /* level: the same of two columns of one name, `*` for all that NATURAL finds; code: pgm_join */
+    PGM_ASSIGNED, /* item: column `name` (or, without one, the column number code) is given one of the values that
+                     follow; count: how many, -1: not known; text: "i" by INSERT, "u" by UPDATE, "c" ON CONFLICT */
+    PGM_INSERTED, /* item: an INSERT gives values to the columns named and to no others; code: 1 when which is not known
+                   */
+    PGM_CONFLICT, /* item: name: a column of the ON CONFLICT target */
+    PGM_VALUE /* code: pgm_value; text: its text; count: a parameter's number; schema: the type that it is cast to */
 } pgm_kind;
 
 typedef enum pgm_use { PGM_INSERT = 1, PGM_UPDATE = 2, PGM_DELETE = 4, PGM_TRUNCATE = 8 } pgm_use;
+
+typedef enum pgm_join { PGM_JOIN_INNER, PGM_JOIN_LEFT, PGM_JOIN_RIGHT, PGM_JOIN_FULL } pgm_join;
+
+typedef enum pgm_value {
+    PGM_INTEGER,
+    PGM_TEXT, /* a string constant, whose type is left to the server unless it is cast */
+    PGM_BOOLEAN,
+    PGM_NULL,
+    PGM_PARAMETER,
+    PGM_TEXT_ARRAY,      /* a string constant that stands for an array */
+    PGM_PARAMETER_ARRAY, /* a parameter that does */
+    PGM_EXCLUDED         /* text: the column of the row proposed, in ON CONFLICT DO UPDATE */
+} pgm_value;
 
 typedef enum pgm_statement {
     PGM_SELECT,
@@ -39,6 +73,7 @@ typedef enum pgm_statement {
     PGM_DDL,
     PGM_DDL_TEMPORARY, /* makes something that is this session's alone */
     PGM_DDL_CLUSTER,   /* reaches beyond its database */
+    PGM_REFRESH,       /* REFRESH MATERIALIZED VIEW, which follows as a relation */
     PGM_BEGIN,
     PGM_BEGIN_OTHER,
     PGM_START,
@@ -63,7 +98,7 @@ typedef enum pgm_statement {
     PGM_OTHER /* not taught: may be anything */
 } pgm_statement;
 
-typedef enum pgm_mark {
+typedef enum pgm_mark_code {
     PGM_MARK_ROW_LOCK,
     PGM_MARK_TABLESAMPLE,
     PGM_MARK_CLOCK,    /* CURRENT_DATE and its kin, or text cast to a date or time type */
@@ -75,15 +110,20 @@ typedef enum pgm_mark {
     PGM_MARK_EXECUTE, /* nested EXECUTE */
     PGM_MARK_CASCADE, /* TRUNCATE … CASCADE */
     PGM_MARK_UNKNOWN  /* a node that the walk was not taught */
-} pgm_mark;
+} pgm_mark_code;
 
 typedef struct pgm_fact {
     pgm_kind kind;
     int code;
     int count;
-    bool planned_only;  /* inside EXPLAIN without ANALYZE: never executed */
+    int location;      /* in the text, in bytes from 0; -1: not known */
+    bool planned_only; /* inside EXPLAIN without ANALYZE: never executed */
+    int level;         /* 0: none */
+    int item;          /* -1: none */
+    int from, mid, to;
     const char* schema; /* NULL: not qualified */
     const char* name;
+    const char* schema2;
     const char* text;
 } pgm_fact;
 

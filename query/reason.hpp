@@ -40,15 +40,11 @@ enum class Reason : std::uint8_t {
     unknown_relation, ///< a name that does not resolve
     system_catalog,   ///< pg_catalog, information_schema
     view,
-    materialized_view,
-    partitioned_table,
-    inheritance,
     foreign_table,
     unlogged_table,
     temporary_table,
     other_relation, ///< a sequence, an index, a composite type …
-    row_security,
-    unsafe_type, ///< a column whose type's output is not built in and not immutable
+    unsafe_type,    ///< a column whose type's output is not built in and not immutable
 
     // what the session or the proxy is in
     rule,              ///< a rule of the configuration says `cache: off`

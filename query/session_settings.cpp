@@ -1,5 +1,6 @@
 #include "query/session_settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -149,6 +150,7 @@ enum Column : std::size_t {
     isolation,
     temporary,
     settings,
+    custom,
     column_count
 };
 
@@ -202,10 +204,15 @@ std::span<const std::string_view> neutral_settings() noexcept
     return kNeutral;
 }
 
-const std::string& settings_query()
+std::string settings_query(std::span<const std::string> custom)
 {
-    static const std::string query = make_query();
-    return query;
+    static const std::string common = make_query();
+    std::string query = common + ", pg_catalog.concat_ws(pg_catalog.chr(1)";
+    for (const auto& name : custom) {
+        const auto literal = '\'' + name + '\''; // of letters, digits, underscores and dots alone
+        query += ", " + literal + ", pg_catalog.quote_nullable(pg_catalog.current_setting(" + literal + ", true))";
+    }
+    return query + ", '')";
 }
 
 std::optional<SessionFacts> read_settings_row(std::span<const std::optional<std::string_view>> columns)
@@ -221,6 +228,7 @@ std::optional<SessionFacts> read_settings_row(std::span<const std::optional<std:
     }
     append_part(facts.identity, text(schemas));
     append_part(facts.identity, text(settings));
+    append_part(facts.identity, text(custom));
 
     for (auto rest = text(schemas); !rest.empty();) {
         const auto end = rest.find(kSeparator);
@@ -239,6 +247,45 @@ std::optional<SessionFacts> read_settings_row(std::span<const std::optional<std:
     facts.read_committed_now = text(isolation) == "read committed";
     facts.temporary_objects = text(temporary) != "f";
     return facts;
+}
+
+SessionInWords put_in_words(std::span<const std::optional<std::string_view>> columns)
+{
+    SessionInWords words;
+    if (columns.size() != column_count)
+        return words;
+    const auto text = [&columns](Column column) { return columns[column].value_or(std::string_view{}); };
+    words.database = text(database);
+    words.session_user = text(session_user);
+    words.current_user = text(current_user);
+    const auto next = [](std::string_view& rest) {
+        const auto end = rest.find(kSeparator);
+        const auto part = rest.substr(0, end);
+        rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+        return part;
+    };
+    for (auto rest = text(settings); !rest.empty();) {
+        const auto item = next(rest);
+        const auto equals = std::min(item.find('='), item.size());
+        words.settings.emplace_back(item.substr(0, equals), item.substr(std::min(equals + 1, item.size())));
+    }
+    for (auto rest = text(custom); !rest.empty();) {
+        const auto name = next(rest);
+        auto quoted = next(rest);
+        std::optional<std::string> value;
+        if (quoted.size() >= 2 && quoted.ends_with('\'')) { // 'it''s', or E'…' where it holds a backslash
+            const bool is_escaped = quoted.starts_with('E');
+            quoted = quoted.substr(is_escaped ? 2 : 1, quoted.size() - (is_escaped ? 3 : 2));
+            value.emplace();
+            for (std::size_t i = 0; i < quoted.size(); ++i) {
+                *value += quoted[i];
+                if (quoted[i] == '\'' || (is_escaped && quoted[i] == '\\'))
+                    ++i; // it is doubled
+            }
+        }
+        words.settings.emplace_back(name, std::move(value));
+    }
+    return words;
 }
 
 } // namespace pgmemo::query

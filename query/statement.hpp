@@ -11,6 +11,45 @@ namespace pgmemo::query {
 /// A PostgreSQL object identifier; 0 is none. Source: PostgreSQL documentation, "Object Identifier Types".
 using Oid = std::uint32_t;
 
+enum class ValueClass : std::uint8_t; // query/value.hpp
+
+/// A value that a column is confined to: known from the text, or brought by a parameter.
+struct Bound {
+    std::string value;           ///< in canonical form, see value.hpp; empty with a parameter
+    int parameter = 0;           ///< $n, from 1; 0: `value`
+    bool is_array = false;       ///< of the parameter: each of its elements
+    bool needs_declared = false; ///< of the parameter: its type is certain only when Parse declares it
+    std::size_t max_bytes = 0;   ///< of the parameter: a longer one may be cut; 0: no limit
+    bool operator==(const Bound&) const = default;
+};
+
+/// A column and the values that the rows in question have in it.
+struct Confinement {
+    int column = 0; ///< attribute number
+    ValueClass values_are{};
+    std::vector<Bound> values; ///< none: no row has a value that equals any other
+    bool operator==(const Confinement&) const = default;
+};
+
+/// A relation read: all of it (column 0), or those rows that have one of the values.
+struct ReadAccess {
+    Oid relation = 0;
+    Confinement confined;
+    bool is_unique = false; ///< the column is one of which no two rows have the same value
+    bool is_row = false;    ///< and each row of the reply is made of the row that has the one value
+    bool operator==(const ReadAccess&) const = default;
+};
+
+/// A relation written. Each of its tracked columns is in `wide`, or in `slots`, `fresh` or both; `any` moves in any
+/// case.
+struct WriteAccess {
+    Oid relation = 0;
+    std::vector<Confinement> slots; ///< the rows, as they were and as they will be, have these values
+    std::vector<int> wide;          ///< or any
+    std::vector<int> fresh;         ///< or any that no other row has: of new rows, in a unique column
+    bool operator==(const WriteAccess&) const = default;
+};
+
 /// What a text does to the transaction that it runs in.
 enum class Transaction : std::uint8_t {
     none,        ///< nothing
@@ -40,9 +79,14 @@ struct Statement {
     bool changes_session = true;   ///< settings, role or temporary objects of the session may differ afterwards
     bool sets_transaction = false; ///< SET TRANSACTION and its like: must come before the transaction's first query
 
-    std::vector<Oid> reads;              ///< relations read, sorted, unique; complete when `reason == none`
-    std::vector<Oid> writes;             ///< relations written, sorted, unique; with `writes_unknown` not complete
-    std::vector<std::string> read_names; ///< the same relations as `schema.name`, for the rules' globs
+    std::vector<ReadAccess> reads;       ///< complete when `reason == none`; of one relation there may be several
+    std::vector<WriteAccess> writes;     ///< one for each relation written; with `writes_unknown` not complete
+    std::vector<std::string> read_names; ///< the relations that the text itself reads and those behind them, as
+                                         ///< `schema.name`, for the rules' globs; sorted, unique
+    std::vector<std::string> settings;   ///< custom settings (`app.tenant`) that it depends on; sorted, unique
+
+    std::string why; ///< of a refusal: what it is about, in words; empty where the reason says it all
+    int place = -1;  ///< of a refusal: where in the text, in bytes from 0; -1: not known
 
     std::string tag; ///< for a plain BEGIN, COMMIT, ROLLBACK: the CommandComplete tag that PostgreSQL would send
 

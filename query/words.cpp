@@ -62,6 +62,13 @@ bool mentions_clock(std::string_view text)
     return has_word(bare, kClock);
 }
 
+std::string lower_setting(std::string_view name)
+{
+    std::string result{name};
+    std::transform(result.begin(), result.end(), result.begin(), lower);
+    return result;
+}
+
 bool names_transaction_setting(std::string_view name) noexcept
 {
     constexpr std::string_view kPrefix = "transaction";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace pgmemo::query {
@@ -13,6 +14,9 @@ bool mentions_clock(std::string_view text);
 
 /// Whether a setting's name begins with `transaction`: case does not matter to PostgreSQL.
 bool names_transaction_setting(std::string_view name) noexcept;
+
+/// A setting's name as it is compared: case does not matter.
+std::string lower_setting(std::string_view name);
 
 /// Whether the text of a DO block holds a word that may begin DDL or dynamic SQL.
 bool mentions_ddl(std::string_view text);

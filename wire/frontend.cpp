@@ -44,6 +44,43 @@ Result<Bind> decode_bind(std::string_view body) noexcept
     return Bind{portal, statement};
 }
 
+Result<std::vector<std::uint32_t>> decode_parse_types(std::string_view body)
+{
+    FieldReader fields{body};
+    fields.string();
+    fields.string();
+    std::vector<std::uint32_t> types(fields.u16());
+    for (auto& type : types)
+        type = fields.u32();
+    if (!fields.ok())
+        return Errc::short_field;
+    return types;
+}
+
+Result<std::vector<BindValue>> decode_bind_values(std::string_view body)
+{
+    FieldReader fields{body};
+    fields.string();
+    fields.string();
+    std::vector<std::uint16_t> formats(fields.u16());
+    for (auto& format : formats)
+        format = fields.u16();
+    std::vector<BindValue> values(fields.u16());
+    if (formats.size() > 1 && formats.size() != values.size())
+        return Errc::short_field;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto format = formats.empty() ? 0 : formats.size() == 1 ? formats.front() : formats[i];
+        values[i].is_binary = format != 0;
+        const auto size = fields.u32();
+        values[i].is_null = size == 0xffffffff;
+        if (!values[i].is_null)
+            values[i].bytes = fields.bytes(size);
+    }
+    if (!fields.ok())
+        return Errc::short_field;
+    return values;
+}
+
 Result<Execute> decode_execute(std::string_view body) noexcept
 {
     FieldReader fields{body};

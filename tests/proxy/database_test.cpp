@@ -9,7 +9,7 @@
 namespace pgmemo::proxy {
 namespace {
 
-using query::testing::test_catalog;
+using query::testing::another_catalog;
 
 class KnownDatabases : public testing::Test {
 protected:
@@ -53,7 +53,7 @@ TEST_F(KnownDatabases, AreNotUsableBeforeTheirCatalogWasRead)
 TEST_F(KnownDatabases, AreUsableOnceItWas)
 {
     auto& shop = databases.get("shop");
-    const auto catalog = test_catalog();
+    const auto catalog = another_catalog();
     shop.publish(catalog, shop.wanted());
     EXPECT_TRUE(shop.is_usable());
     EXPECT_EQ(shop.usable_catalog_id(), catalog->id());
@@ -63,21 +63,21 @@ TEST_F(KnownDatabases, AreUsableOnceItWas)
 TEST_F(KnownDatabases, AreNotUsableOnceTheCatalogHasChanged)
 {
     auto& shop = databases.get("shop");
-    shop.publish(test_catalog(), shop.wanted());
+    shop.publish(another_catalog(), shop.wanted());
     shop.catalog_changed();
     EXPECT_FALSE(shop.is_usable());
     EXPECT_FALSE(shop.usable_catalog());
     EXPECT_EQ(wakes, 1);
-    shop.publish(test_catalog(), shop.wanted());
+    shop.publish(another_catalog(), shop.wanted());
     EXPECT_TRUE(shop.is_usable());
 }
 
 TEST_F(KnownDatabases, AreNotUsableWhenItChangedBetweenReadAndPublish)
 {
     auto& shop = databases.get("shop");
-    shop.publish(test_catalog(), shop.wanted());
+    shop.publish(another_catalog(), shop.wanted());
     const auto wanted = shop.wanted();
-    const auto read_before_the_change = test_catalog();
+    const auto read_before_the_change = another_catalog();
     shop.catalog_changed();
     shop.publish(read_before_the_change, wanted);
     EXPECT_FALSE(shop.is_usable());
@@ -88,11 +88,11 @@ TEST_F(KnownDatabases, AreNotUsableWhenItChangedBetweenReadAndPublish)
 TEST_F(KnownDatabases, AreNotUsableOnceTheKeeperCannotVouchForThem)
 {
     auto& shop = databases.get("shop");
-    shop.publish(test_catalog(), shop.wanted());
+    shop.publish(another_catalog(), shop.wanted());
     shop.forget();
     EXPECT_FALSE(shop.is_usable());
     EXPECT_FALSE(shop.usable_catalog());
-    shop.publish(test_catalog(), shop.wanted());
+    shop.publish(another_catalog(), shop.wanted());
     EXPECT_TRUE(shop.is_usable());
 }
 
@@ -101,7 +101,7 @@ TEST_F(KnownDatabases, ChangeAllTogetherWhenTheClusterDoes)
     auto& shop = databases.get("shop");
     auto& store = databases.get("store");
     for (auto* database : {&shop, &store})
-        database->publish(test_catalog(), database->wanted());
+        database->publish(another_catalog(), database->wanted());
     databases.catalogs_changed();
     EXPECT_FALSE(shop.is_usable());
     EXPECT_FALSE(store.is_usable());
@@ -113,7 +113,7 @@ TEST_F(KnownDatabases, WakeTheKeeperForASessionThatFindsNoCatalog)
     shop.session_began();
     EXPECT_EQ(wakes, 1);
     EXPECT_EQ(shop.sessions(), 1u);
-    shop.publish(test_catalog(), shop.wanted());
+    shop.publish(another_catalog(), shop.wanted());
     shop.session_began();
     EXPECT_EQ(wakes, 1);
     EXPECT_EQ(shop.sessions(), 2u);

@@ -132,6 +132,7 @@ TEST_F(Blind, KeepsNobodyWaiting)
 
 TEST_F(Blind, GivesOutWhatItHadHeldBackInItsPlace)
 {
+    app.fills(kReadUsers); // so that it need not ask for its settings
     app.client(say::query(kWriteAccounts));
     app.server(say::complete("UPDATE 1"));
     EXPECT_EQ(app.seen(), "");
@@ -142,6 +143,7 @@ TEST_F(Blind, GivesOutWhatItHadHeldBackInItsPlace)
 
 TEST_F(Blind, KeepsTheFlightsOfWhatWasUnderWay)
 {
+    app.fills(kReadUsers); // so that it need not ask for its settings
     app.client(say::query(kWriteAccounts));
     app.server(say::ready('?'));
     EXPECT_TRUE(world.is_flying(kAccounts));

@@ -8,6 +8,7 @@ namespace pgmemo::proxy {
 namespace {
 
 constexpr std::string_view kCopyIn = "COPY accounts FROM STDIN";
+constexpr std::string_view kCountAccounts = "SELECT count(*) FROM accounts";
 
 /// The server ignores Sync and Flush while it waits for rows, so how many ReadyForQuery come depends on when it began
 /// to. Source: PostgreSQL documentation, "COPY Operations".
@@ -15,8 +16,8 @@ class Copy : public TwoSessions {
 protected:
     Copy()
     {
-        app.fills(kReadAccounts);
-        other.hits(kReadAccounts);
+        app.fills(kCountAccounts);
+        other.hits(kCountAccounts);
     }
     /// Everything has been answered, and the session goes on as any other.
     void is_over()
@@ -25,7 +26,7 @@ protected:
         EXPECT_FALSE(app.is_blind()) << app->blind_reason();
         EXPECT_FALSE(world.is_flying(kAccounts));
         EXPECT_FALSE(world.is_database_flying());
-        EXPECT_FALSE(other.hits(kReadAccounts));
+        EXPECT_FALSE(other.hits(kCountAccounts));
         app.fills(kReadUsers);
     }
 
@@ -74,7 +75,7 @@ TEST_F(Copy, OutMovesNothing)
     app.server(wire::message('H', '\0' + wire::u16(0)) + kRows + say::copy_done() + say::complete("COPY 1") +
                say::ready('I'));
     EXPECT_TRUE(app->is_quiet());
-    EXPECT_TRUE(other.hits(kReadAccounts));
+    EXPECT_TRUE(other.hits(kCountAccounts));
 }
 
 TEST_F(Copy, WhoseSyncComesAfterTheRowsIsOneGroup)
@@ -194,7 +195,7 @@ TEST_F(Copy, InATransactionMovesNothingBeforeItsCommit)
     app.server(say::copy_in());
     app.client(kRows + say::copy_done());
     app.server(say::complete("COPY 1") + say::ready('T'));
-    EXPECT_TRUE(other.hits(kReadAccounts));
+    EXPECT_TRUE(other.hits(kCountAccounts));
     app.does("COMMIT", "COMMIT", 'I');
     is_over();
 }

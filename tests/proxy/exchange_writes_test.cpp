@@ -41,7 +41,7 @@ TEST_F(Writes, DropWhatTheyMadeStaleAndNothingElse)
     EXPECT_FALSE(app.hits(kReadAccounts));
     EXPECT_TRUE(app.hits(kReadAccounts));
     EXPECT_TRUE(app.hits(kReadUsers));
-    EXPECT_EQ(world.metrics.invalidations.read(), 1u);
+    EXPECT_EQ(world.metrics.invalidations.read(), 2u);
     EXPECT_EQ(world.metrics.database_invalidations.read(), 0u);
 }
 

@@ -13,7 +13,10 @@ class Names : public testing::Test {
 protected:
     using Texts = std::multiset<std::string>;
 
-    static PreparedText text(const char* sql) { return std::make_shared<const std::string>(sql); }
+    static PreparedText text(const char* sql)
+    {
+        return std::make_shared<const PreparedSource>(PreparedSource{sql, {}});
+    }
     void parse(std::string_view name, const char* sql) { prepared.parse_sent(name, text(sql)); }
     void prepares(std::string_view name, const char* sql)
     {
@@ -25,7 +28,7 @@ protected:
     {
         Texts texts;
         for (const auto& candidate : prepared.texts_of_portal(portal))
-            texts.insert(candidate ? *candidate : "?");
+            texts.insert(candidate ? candidate->sql : "?");
         return texts;
     }
     Texts of(std::string_view statement)

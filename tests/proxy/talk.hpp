@@ -21,14 +21,14 @@
 /// the test.
 namespace pgmemo::proxy {
 
-inline constexpr query::Oid kAccounts = query::testing::kAccounts;
-inline constexpr query::Oid kUsers = query::testing::kUsers;
+inline const query::Oid kAccounts = query::testing::oid_of("public.accounts");
+inline const query::Oid kUsers = query::testing::oid_of("public.users");
 
 inline constexpr std::string_view kReadAccounts = "SELECT abalance FROM accounts WHERE aid = 1";
 inline constexpr std::string_view kReadUsers = "SELECT name FROM users WHERE id = 1";
 inline constexpr std::string_view kWriteAccounts = "UPDATE accounts SET abalance = 2 WHERE aid = 1";
 inline constexpr std::string_view kWriteUsers = "UPDATE users SET name = 'Ann' WHERE id = 1";
-inline constexpr std::string_view kWriteAnything = "SELECT volatile_one(1)";
+inline constexpr std::string_view kWriteAnything = "SELECT app.any_table('users')";
 
 inline std::ostream& operator<<(std::ostream& out, Step::Kind kind)
 {
@@ -43,7 +43,7 @@ public:
         : in_force(std::make_shared<const config::Config>(std::move(config)))
     {
         spdlog::set_level(spdlog::level::off);
-        shop.publish(query::testing::test_catalog(), shop.wanted());
+        shop.publish(query::testing::another_catalog(), shop.wanted());
     }
 
     bool is_flying(query::Oid relation) { return cache::Word::in_flight(word(relation).load()); }
@@ -56,7 +56,7 @@ public:
         return metrics.bypasses[static_cast<std::size_t>(reason)].read();
     }
     /// The keeper has read the catalog anew.
-    void catalog_is_read() { shop.publish(query::testing::test_catalog(), shop.wanted()); }
+    void catalog_is_read() { shop.publish(query::testing::another_catalog(), shop.wanted()); }
 
     ConfigInForce in_force;
     UpstreamTarget upstream{"host=127.0.0.1 port=5432 sslmode=disable"};
@@ -76,6 +76,12 @@ public:
     Exchange::Time now{std::chrono::hours{1}};
 };
 
+/// What a session asks the server of itself.
+inline std::string question()
+{
+    return say::query(query::settings_query(query::testing::test_catalog()->settings()));
+}
+
 /// What the server says of a session when it is asked.
 struct Settings {
     std::string role = "app";
@@ -85,12 +91,13 @@ struct Settings {
     std::string isolation = "read committed";
     std::string temporary = "f";
     std::string others = "TimeZone=UTC";
+    std::string custom = {}; ///< settings that applications made up
 
     std::string answer() const
     {
         return say::columns("settings") +
                say::row({"shop", role, role, "1/f/150000", search_path, schema_count, default_isolation, isolation,
-                         temporary, others}) +
+                         temporary, others, custom}) +
                say::complete("SELECT 1");
     }
 };

@@ -34,6 +34,21 @@ TEST(Memo, StaysWithinItsBytes)
     EXPECT_EQ(memo.find("SELECT 0", {1, 1}), nullptr);
 }
 
+TEST(Memo, CountsWhatItsStatementsHold)
+{
+    Memo small{1 << 24};
+    Memo large{1 << 24};
+    Statement statement;
+    small.remember("SELECT 1", {1, 1}, std::make_shared<const Statement>(statement));
+    for (int i = 0; i < 50; ++i) {
+        statement.reads.push_back({1, {1, {}, {Bound{.value = std::string(20, 'x')}, Bound{.value = "y"}}}});
+        statement.writes.push_back({1, {{1, {}, {Bound{.value = std::string(20, 'x')}}}}, {1, 2, 3}, {4}});
+        statement.settings.push_back("app.tenant");
+    }
+    large.remember("SELECT 1", {1, 1}, std::make_shared<const Statement>(statement));
+    EXPECT_GT(large.bytes_used(), small.bytes_used() + 50 * (3 * sizeof(Bound) + 2 * sizeof(Confinement)));
+}
+
 TEST(Memo, HoldsNothingWhenThereIsNoRoom)
 {
     Memo memo{0};
@@ -58,7 +73,7 @@ TEST(Analyser, SharesOneStatementAmongThreads)
         thread.join();
     EXPECT_EQ(analyzer.analyse("SELECT 1", catalog, scope, {}), analyzer.analyse("SELECT 1", catalog, scope, {}));
     EXPECT_NE(analyzer.analyse("SELECT 1", catalog, scope, {}),
-              analyzer.analyse("SELECT 1", test_catalog(), scope, {}));
+              analyzer.analyse("SELECT 1", catalog_of(recorded_rows()), scope, {}));
 }
 
 } // namespace

@@ -42,7 +42,39 @@ TEST(Robustness, LongButFlatTextsAreRead)
     EXPECT_EQ(analysed("SELECT * FROM users WHERE id IN (1" + repeated(",1", 10'000) + ")")->reason, Reason::none);
     EXPECT_EQ(analysed("SELECT 1 WHERE true" + repeated(" AND true", 5'000))->reason, Reason::none);
     EXPECT_EQ(analysed(std::string(60'000, ' ') + "SELECT 1")->reason, Reason::none);
-    EXPECT_EQ(analysed("INSERT INTO users VALUES (1)" + repeated(",(1)", 10'000))->writes, std::vector<Oid>{kUsers});
+    EXPECT_EQ(analysed("INSERT INTO users VALUES (1)" + repeated(",(1)", 10'000))->writes.front().relation,
+              oid_of("public.users"));
+}
+
+TEST(Robustness, ConfinementsAreBounded)
+{
+    const auto confined = [](const std::string& sql) {
+        const auto statement = analysed(sql);
+        return statement->is_cacheable() ? statement->reads.front().confined.column != 0
+                                         : !statement->writes.front().slots.empty();
+    };
+    EXPECT_TRUE(confined("SELECT * FROM users WHERE id IN (1" + repeated(",1", 250) + ")"));
+    EXPECT_FALSE(confined("SELECT * FROM users WHERE id IN (1" + repeated(",1", 300) + ")"));
+    EXPECT_FALSE(confined("SELECT * FROM users WHERE id = ANY ('{1" + repeated(",1", 2'000) + "}')"));
+    EXPECT_TRUE(confined("DELETE FROM users WHERE id IN (1" + repeated(",1", 250) + ")"));
+    EXPECT_FALSE(confined("DELETE FROM users WHERE id IN (1" + repeated(",1", 300) + ")"));
+    EXPECT_TRUE(confined("INSERT INTO users VALUES (1)" + repeated(",(1)", 60)));
+    EXPECT_FALSE(confined("INSERT INTO users VALUES (1)" + repeated(",(1)", 5'000)));
+    EXPECT_TRUE(confined("DELETE FROM users WHERE " + repeated("(true AND ", 40) + "id = 1" + repeated(")", 40)));
+    EXPECT_FALSE(confined("DELETE FROM users WHERE " + repeated("(true AND ", 60) + "id = 1" + repeated(")", 60)));
+    EXPECT_FALSE(
+        confined("SELECT * FROM " + repeated("(SELECT * FROM ", 40) + "users" + repeated(") s", 40) + " WHERE id = 1"));
+}
+
+TEST(Robustness, ManyJoinsTakeNoTime)
+{
+    std::string sql = "SELECT * FROM users u0";
+    for (int i = 1; i < 100; ++i)
+        sql += " JOIN users u" + std::to_string(i) + " ON u" + std::to_string(i) + ".id = u" + std::to_string(i - 1) +
+               ".id";
+    const auto statement = analysed(sql + " WHERE u0.id = 1");
+    EXPECT_EQ(statement->reason, Reason::none);
+    EXPECT_GE(statement->reads.size(), 1U);
 }
 
 TEST(Robustness, NulBytesMayHideAnything)

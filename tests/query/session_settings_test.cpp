@@ -4,18 +4,20 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgmemo::query {
 namespace {
 
-using Row = std::array<std::optional<std::string_view>, 10>;
+using Row = std::array<std::optional<std::string_view>, 11>;
 
 Row row()
 {
     return {
-        "shop",           "ann", "ann",         "1700000000/f/150018", "pg_catalog\x01public", "2", "read committed",
-        "read committed", "f",   "TimeZone=UTC"};
+        "shop",           "ann", "ann",          "1700000000/f/150018", "pg_catalog\x01public", "2", "read committed",
+        "read committed", "f",   "TimeZone=UTC", "app.tenant\x01'1'"};
 }
 
 TEST(SessionSettings, SayWhoAsksAndWhereNamesAreLookedUp)
@@ -31,7 +33,7 @@ TEST(SessionSettings, SayWhoAsksAndWhereNamesAreLookedUp)
 TEST(SessionSettings, DifferInTheirIdentityWhateverDiffers)
 {
     const auto usual = read_settings_row(row());
-    for (const std::size_t column : {0, 1, 2, 3, 9}) {
+    for (const std::size_t column : {0, 1, 2, 3, 9, 10}) {
         auto other = row();
         other[column] = "other";
         const auto facts = read_settings_row(other);
@@ -86,9 +88,25 @@ TEST(SessionSettings, AreNotKnownFromARowThatIsNotTheAnswer)
     EXPECT_FALSE(read_settings_row(separator_in_a_name));
 }
 
+TEST(SessionSettings, ThatApplicationsMadeUpAreAskedForByName)
+{
+    const std::vector<std::string> custom{"app.tenant", "app.user_id"};
+    const auto query = settings_query(custom);
+    for (const auto& name : custom)
+        EXPECT_NE(query.find("pg_catalog.current_setting('" + name + "', true)"), std::string::npos) << query;
+    EXPECT_EQ(settings_query().find("app."), std::string::npos);
+    EXPECT_EQ(query.find(settings_query().substr(0, 100)), 0U);
+    auto other = row();
+    other[10] = "app.tenant\x01NULL";
+    EXPECT_NE(read_settings_row(other)->identity, read_settings_row(row())->identity);
+    other[10] = "app.tenant\x01'NULL'";
+    EXPECT_NE(read_settings_row(other)->identity, read_settings_row(row())->identity);
+}
+
 TEST(SessionSettings, AskWithoutTrustingTheSearchPath)
 {
-    const auto& query = settings_query();
+    const std::vector<std::string> custom{"app.tenant"};
+    const auto query = settings_query(custom);
     EXPECT_EQ(query.find(" = "), std::string::npos) << "operators are qualified: OPERATOR(pg_catalog.=)";
     EXPECT_EQ(query.find("FROM pg_settings"), std::string::npos);
 }

@@ -1,59 +1,52 @@
 #pragma once
 
 #include "query/analyzer.hpp"
+#include "query/catalog_impl.hpp"
 
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgmemo::query::testing {
 
-/// Oids of the relations in `test_catalog()`, for expectations on reads and writes.
-enum TestOid : Oid {
-    kAccounts = 20001, ///< public.accounts(aid int4, bid int4, abalance int4)
-    kUsers,            ///< public.users(id, name, created_at timestamptz, born date, note text, age int4)
-    kEvents,           ///< public.events(id, at text): a text column called `at`
-    kView,             ///< public.user_names
-    kMaterialized,     ///< public.totals
-    kPartitioned,      ///< public.measurements
-    kPartition,        ///< public.measurements_1
-    kParent,           ///< public.animals
-    kForeign,          ///< public.remote
-    kUnlogged,         ///< public.scratch
-    kSequence,         ///< public.serial
-    kSecured,          ///< public.secured: row security
-    kRuled,            ///< public.ruled: a rewrite rule
-    kTriggered,        ///< public.triggered
-    kOwner,            ///< public.owner: rows elsewhere go when its rows go, and are renumbered with them
-    kUserCode,         ///< public.checked: a default or constraint that runs user code
-    kOdd,              ///< public.odd: a column of a user's base type
-    kNames,            ///< public.names: a column of type regclass
-    kTimes,            ///< public.times: a column of type timetz
-    kVirtual,          ///< public.derived: a virtual generated column
-    kMoods,            ///< public.moods: an enum and a domain over it, and an array
-    kPublicItems,      ///< public.items
-    kAppItems,         ///< app.items
-    kClass,            ///< pg_catalog.pg_class
-    kMixed,            ///< public."Mixed Case"
+/// A row that PostgreSQL 15 answered to `catalog_queries()[query]`.
+struct RecordedRow {
+    std::size_t query = 0;
+    std::vector<std::optional<std::string>> columns;
 };
 
-struct TestCatalogOptions {
-    bool is_unsafe = false;
-    bool has_volatile_functions = true;
-    bool functions_may_set = false;
-    bool functions_may_ddl = false;
-    bool views_run_user_code = false;
-    bool has_user_equality = false; ///< an operator `=` in schema `public`
-    bool omits_summary = false;
-};
+/// What was recorded of a database made by tests/query/recorded/schema.sql, in the order of the queries.
+const std::vector<RecordedRow>& recorded_rows();
 
-/// A small catalog made of rows as a server yields them. User functions: public.volatile_one(1), public.stable_one(1),
-/// public.pure_one(1), app.lower(1), public.refresh() a procedure.
-std::shared_ptr<const Catalog> test_catalog(TestCatalogOptions options = {});
+/// A catalog of rows; null if they are refused, and then `error` says why.
+std::shared_ptr<const Catalog> catalog_of(const std::vector<RecordedRow>& rows, std::string* error = nullptr);
+
+/// The one of `recorded_rows()`, of database 5; read once, shared by all tests.
+std::shared_ptr<const Catalog> test_catalog();
+
+/// The same again, under an id of its own.
+std::shared_ptr<const Catalog> another_catalog();
+
+/// The one of tests/query/recorded/hostile.sql, in which built-in types run the user's code.
+std::shared_ptr<const Catalog> hostile_catalog();
+
+/// What `test_catalog()` has under a name with its schema: `public.users`, `public.Mixed Case`. Of functions and
+/// operators the first of that name. Where there is none: an exception, so that a test with a wrong name fails.
+const Relation& relation_named(std::string_view qualified_name);
+const Function& function_named(std::string_view qualified_name);
+const Operator& operator_named(std::string_view qualified_name);
+const Type& type_named(std::string_view qualified_name);
+
+/// Of the relation; where there is none, of the function.
+Oid oid_of(std::string_view qualified_name);
 
 /// pg_catalog, then the schemas given.
 std::shared_ptr<const NameScope> test_scope(std::vector<std::string> schemas = {"public"});
 
-/// A statement analysed with a catalog and a scope, in a readable dialect.
+/// A statement analysed with `test_catalog()` and `test_scope()`, in a readable dialect.
 std::shared_ptr<const Statement> analysed(std::string_view sql);
 
 } // namespace pgmemo::query::testing

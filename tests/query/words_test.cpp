@@ -19,6 +19,16 @@ TEST(ClockWords, AreNotFoundInsideOtherWords)
         EXPECT_FALSE(mentions_clock(text)) << text;
 }
 
+TEST(SettingNames, AreComparedWithoutCase)
+{
+    EXPECT_EQ(lower_setting("App.Tenant"), "app.tenant");
+    EXPECT_EQ(lower_setting("APP.T\xc3\x89"), "app.t\xc3\x89"); // letters outside ASCII stay as they are
+    EXPECT_TRUE(names_transaction_setting("Transaction_Isolation"));
+    EXPECT_TRUE(names_transaction_setting("transaction_read_only"));
+    EXPECT_FALSE(names_transaction_setting("default_transaction_isolation"));
+    EXPECT_FALSE(names_transaction_setting("trans"));
+}
+
 TEST(DdlWords, AreFoundInBlocks)
 {
     EXPECT_TRUE(mentions_ddl("begin Create table x(); end"));

@@ -1,0 +1,853 @@
+#include "query/proof.hpp"
+
+#include "query/bodies.hpp"
+#include "query/builtins.hpp"
+#include "query/words.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace pgmemo::query {
+namespace {
+
+constexpr int kMaxDepth = 40;
+constexpr int kMaxVisits = 1000;      // relations read, each time that one is: nested views may double at each step
+constexpr Oid kCurrentSetting = 2077; // current_setting(text). Source: PostgreSQL's pg_proc.dat
+constexpr Oid kCurrentSettingMissingOk = 3294; // current_setting(text, boolean)
+
+bool is_system_schema(const std::string& schema)
+{
+    return schema == "pg_catalog" || schema == "information_schema" || schema == "pg_toast";
+}
+
+/// A setting that an application made up (`app.tenant`). Those of the server are a part of the key anyway or depend on
+/// its configuration.
+bool is_custom_setting(const std::string& name)
+{
+    return name.find('.') != std::string::npos;
+}
+
+TypeKind kind_of(const Catalog::Impl& catalog, Oid oid, int depth = 0)
+{
+    const auto* type = catalog.type(oid);
+    if (type == nullptr || depth > 8)
+        return TypeKind::unknown;
+    if (!type->is_user)
+        return builtin_type(type->name);
+    if (type->kind == 'd')
+        return kind_of(catalog, type->base, depth + 1);
+    if (type->element != 0)
+        return kind_of(catalog, type->element, depth + 1);
+    return type->kind == 'e' ? TypeKind::safe : TypeKind::unknown;
+}
+
+/// A user's type of which `type_by_oid` tells all that runs when its values are made, shown, cast and compared.
+bool is_simple_user_type(const Type& type) noexcept
+{
+    return type.is_user && type.element == 0 &&
+           (type.kind == 'b' || type.kind == 'd' || type.kind == 'e' || type.kind == 'm' || type.kind == 'r');
+}
+
+bool is_time(TypeKind kind) noexcept
+{
+    return kind == TypeKind::time || kind == TypeKind::clock;
+}
+
+constexpr Oid kNoValue[] = {2249, 2278,
+                            2279}; // record (its columns are told apart), void, trigger. Source: pg_type.dat
+
+/// Whether a value of that type may hold a date or time: text that is made one would be read.
+bool holds_time(const Catalog::Impl& catalog, Oid oid, int depth = 0)
+{
+    const auto* type = catalog.type(oid);
+    if (type == nullptr || depth > 8)
+        return true;
+    if (type->kind == 'p') // a polymorphic one may be any type
+        return std::find(std::begin(kNoValue), std::end(kNoValue), oid) == std::end(kNoValue);
+    if (!type->is_user)
+        return is_time(builtin_type(type->name));
+    for (const auto part : {type->element, type->base, type->subtype})
+        if (part != 0 && holds_time(catalog, part, depth + 1))
+            return true;
+    const auto* row = type->kind == 'c' ? catalog.relation(type->relation) : nullptr;
+    return type->kind == 'c' &&
+           (row == nullptr || std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
+                return holds_time(catalog, column.type, depth + 1);
+            }));
+}
+
+/// Whether a value of that type may hold text, which a date type may read as a clock. Source: pg_type.dat.
+bool may_be_text(const Catalog::Impl& catalog, Oid oid)
+{
+    const auto* type = catalog.type(oid);
+    if (type == nullptr || type->is_user)
+        return true;
+    static constexpr Oid kNotText[] = {16, 20, 21, 23, 26, 700, 701, 1082, 1083, 1114, 1184, 1186, 1266, 1700, 2950};
+    return std::find(std::begin(kNotText), std::end(kNotText), oid) == std::end(kNotText);
+}
+
+/// Whether a type written in PL/pgSQL's DECLARE may be a date or time, or hold one: a text given to it would be read.
+bool may_be_time(const std::string& written)
+{
+    static constexpr std::string_view kPlain[] = {
+        "int",     "int2",   "int4",     "int8",   "integer",          "bigint",  "smallint",
+        "numeric", "bool",   "boolean",  "text",   "varchar",          "uuid",    "float8",
+        "real",    "jsonb",  "json",     "float4", "double precision", "decimal", "record",
+        "int[]",   "text[]", "integer[]"};
+    std::string lower;
+    for (const char c : written)
+        if (c != '\n' && c != '\t')
+            lower.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
+    if (const auto at = lower.find('('); at != std::string::npos)
+        lower.resize(at);
+    while (!lower.empty() && lower.back() == ' ')
+        lower.pop_back();
+    return std::find(std::begin(kPlain), std::end(kPlain), lower) == std::end(kPlain);
+}
+
+int place_of(const StatementFacts& facts, pgm_mark_code mark)
+{
+    for (const auto& [code, place] : facts.mark_places)
+        if (code == mark)
+            return place;
+    return -1;
+}
+
+} // namespace
+
+Refusal Proof::of_kind(const StatementFacts& facts)
+{
+    const auto is = [](Reason reason) { return Refusal{reason, {}, -1}; };
+    switch (facts.kind) {
+    case PGM_SELECT:
+        break;
+    case PGM_WRITE:
+    case PGM_INTO:
+    case PGM_INTO_TEMPORARY:
+    case PGM_REFRESH:
+        return is(Reason::write);
+    case PGM_DDL:
+    case PGM_DDL_TEMPORARY:
+    case PGM_DDL_CLUSTER:
+        return is(Reason::ddl);
+    case PGM_BEGIN:
+    case PGM_BEGIN_OTHER:
+    case PGM_START:
+    case PGM_START_OTHER:
+    case PGM_COMMIT:
+    case PGM_COMMIT_CHAIN:
+    case PGM_ROLLBACK:
+    case PGM_ROLLBACK_CHAIN:
+    case PGM_INSIDE:
+    case PGM_PREPARE_TRANSACTION:
+    case PGM_COMMIT_PREPARED:
+    case PGM_ROLLBACK_PREPARED:
+        return is(Reason::transaction_control);
+    case PGM_SET:
+    case PGM_SET_TRANSACTION:
+    case PGM_SESSION:
+        return is(Reason::session_command);
+    case PGM_UTILITY:
+    case PGM_FETCH:
+    case PGM_EXECUTE:
+    case PGM_CALL:
+    case PGM_DO:
+    case PGM_REINDEX:
+        return is(Reason::utility);
+    case PGM_OTHER:
+        return is(Reason::unparsed);
+    }
+    for (const auto& relation : facts.relations)
+        if (relation.use != 0)
+            return {Reason::write, relation.name.name, relation.location};
+    if (facts.mentions(PGM_MARK_DDL) || facts.mentions(PGM_MARK_DDL_TEMPORARY))
+        return is(Reason::write);
+    return {};
+}
+
+Refusal Proof::of_text(const StatementFacts& facts)
+{
+    const auto of_mark = [&facts](pgm_mark_code mark, Reason reason) {
+        return Refusal{reason, {}, place_of(facts, mark)};
+    };
+    if (facts.mentions(PGM_MARK_ROW_LOCK))
+        return of_mark(PGM_MARK_ROW_LOCK, Reason::row_lock);
+    if (facts.mentions(PGM_MARK_TABLESAMPLE))
+        return of_mark(PGM_MARK_TABLESAMPLE, Reason::tablesample);
+    if (facts.mentions(PGM_MARK_CLOCK))
+        return of_mark(PGM_MARK_CLOCK, Reason::clock);
+    if (facts.has_clock_text)
+        return {Reason::clock, "a constant that the date types may read as a clock", facts.clock_place};
+    if (facts.mentions(PGM_MARK_IDENTITY))
+        return of_mark(PGM_MARK_IDENTITY, Reason::session_identity);
+    if (facts.has_foreign_letters)
+        return {Reason::encoding, "a name outside ASCII", -1};
+    for (const auto mark : {PGM_MARK_UNSUPPORTED, PGM_MARK_UNKNOWN})
+        if (facts.mentions(mark))
+            return of_mark(mark, Reason::unsupported_syntax);
+    if (facts.mentions(PGM_MARK_PARAMETER))
+        return of_mark(PGM_MARK_PARAMETER, Reason::parameters);
+    if (facts.marks != 0 || facts.planned_marks != 0)
+        return {Reason::unsupported_syntax, {}, -1};
+    return {};
+}
+
+Refusal Proof::of_names(const StatementFacts& facts, const Lookup& lookup)
+{
+    const At at{.lookup = lookup, .via = {}};
+    keeps_rows_ = keeps_rows(facts, lookup);
+    if (auto refusal = names(facts, at); refusal.is_refused())
+        return refusal;
+    if (auto refusal = catalog_wide(at); refusal.is_refused())
+        return refusal;
+    if (!lookup.has_scope())
+        return {Reason::session_unknown, {}, -1};
+    return {};
+}
+
+/// Whether each row of the reply is made of one row of the one relation that is read.
+bool Proof::keeps_rows(const StatementFacts& facts, const Lookup& lookup)
+{
+    const auto& levels = facts.confinement.levels;                     // by number, from 1
+    const auto may_be_aggregate = [&lookup](const std::string& name) { // `row.count`
+        const auto candidates = lookup.functions({{}, name}, 1);
+        return std::any_of(candidates.begin(), candidates.end(), [](const Function* f) { return f->kind == 'a'; });
+    };
+    return levels.size() == 2 && levels.back().keeps_rows && facts.relations.size() == 1 && facts.members.empty() &&
+           std::none_of(facts.fields.begin(), facts.fields.end(), may_be_aggregate) &&
+           std::none_of(facts.functions.begin(), facts.functions.end(), [&lookup](const FunctionFact& fact) {
+               const auto candidates = lookup.functions(fact.name, fact.arguments);
+               return std::any_of(candidates.begin(), candidates.end(),
+                                  [](const Function* f) { return f->kind == 'a'; });
+           });
+}
+
+Refusal Proof::refuse(Reason reason, std::string what, const At& at, int place) const
+{
+    return {reason, std::move(what) + at.via, at.is_inside ? at.place : place};
+}
+
+void Proof::note(const ReadAccess& access, std::string_view via) const
+{
+    if (trail_ == nullptr)
+        return;
+    for (const std::string_view lead : {", ", "in "})
+        if (via.starts_with(lead))
+            via.remove_prefix(lead.size());
+    trail_->reads.push_back({access, std::string{via}});
+}
+
+Refusal Proof::names(const StatementFacts& facts, const At& at)
+{
+    for (const auto& fact : facts.functions)
+        if (auto refusal = call(fact, at); refusal.is_refused())
+            return refusal;
+    for (const auto& fact : facts.operators)
+        if (auto refusal = op(fact, at); refusal.is_refused())
+            return refusal;
+    for (const auto& fact : facts.types)
+        if (auto refusal = type(fact, at); refusal.is_refused())
+            return refusal;
+    for (const auto& name : facts.fields)
+        if (auto refusal = field(name, false, at); refusal.is_refused())
+            return refusal;
+    for (const auto& name : facts.members)
+        if (auto refusal = field(name, true, at); refusal.is_refused())
+            return refusal;
+    const Confine confine{facts, catalog_, at.lookup};
+    for (const auto& fact : facts.relations)
+        if (auto refusal = relation(fact, confine, at); refusal.is_refused())
+            return refusal;
+    return time_columns(facts, at);
+}
+
+/// What may run wherever a value of a built-in type comes: casts, default orders, text search by a user's code.
+Refusal Proof::catalog_wide(const At& at)
+{
+    const At wide{.lookup = at.lookup, .via = ", which may run unseen", .is_inside = true, .depth = at.depth + 1};
+    if (catalog_.has_user_text_search_code)
+        return refuse(Reason::user_function, "a text search template or parser", wide);
+    const auto is_own = [this](Oid oid) { // asked of wherever such a value comes: type_by_oid
+        const auto* type = catalog_.type(oid);
+        return type != nullptr && is_simple_user_type(*type) && type->kind != 'd';
+    };
+    for (const auto& cast : catalog_.user_casts) {
+        if (cast.function != 0 && !is_own(cast.source) && !is_own(cast.target))
+            if (auto refusal = function_by_oid(cast.function, wide); refusal.is_refused())
+                return refusal;
+        if (cast.method == 'i' && cast.context != 'e') {
+            if (holds_time(catalog_, cast.target) && may_be_text(catalog_, cast.source))
+                return refuse(Reason::clock, "a cast that makes dates of text", wide);
+            if (!is_own(cast.target))
+                if (auto refusal = type_by_oid(cast.target, wide); refusal.is_refused())
+                    return refusal;
+        }
+    }
+    for (const auto& [of, code] : catalog_.class_functions)
+        if (!is_own(of))
+            if (auto refusal = function_by_oid(code, wide); refusal.is_refused())
+                return refusal;
+    return {};
+}
+
+Refusal Proof::call(const FunctionFact& fact, const At& at)
+{
+    const auto place = fact.location;
+    const auto candidates = at.lookup.functions(fact.name, fact.arguments);
+    if (candidates.empty()) // a cast by a type's name, or a function made meanwhile
+        return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", fact.name.name), at,
+                      place);
+    const bool has_builtin =
+        std::any_of(candidates.begin(), candidates.end(), [](const Function* f) { return !f->is_user; });
+    // Without a scope a user's function is only one of those that it may be; with one it is asked again.
+    const bool skips_user = !at.is_inside && !at.lookup.has_scope() && has_builtin && fact.name.schema.empty();
+    if (fact.name.name == "current_setting" && is_custom_setting(fact.first_argument) &&
+        std::none_of(candidates.begin(), candidates.end(), [](const Function* f) { return f->is_user; }))
+        return setting(lower_setting(fact.first_argument), at, place);
+    At inner{at};
+    if (!at.is_inside)
+        inner.place = place;
+    for (const auto* candidate : candidates) {
+        if (!candidate->is_user) {
+            if (auto refusal = builtin(candidate->name, fact.arguments, candidate->volatility, at, place);
+                refusal.is_refused())
+                return refusal;
+        } else if (!skips_user) {
+            if (auto refusal = function(*candidate, fact.arguments, inner); refusal.is_refused()) {
+                if (refusal.place < 0)
+                    refusal.place = inner.place;
+                return refusal;
+            }
+        }
+    }
+    if (fact.arguments == 1 && at.lookup.has_scope() && fact.name.schema.empty() &&
+        at.lookup.types({{}, fact.name.name}).may_be_user) // `name(x)` may be a cast to a user's type
+        return type({fact.name, place}, at);
+    return {};
+}
+
+/// A setting that an application made up is a part of the key when the catalog mentions it, for then every session is
+/// asked for it.
+Refusal Proof::setting(const std::string& name, const At& at, int place)
+{
+    if (!is_custom_setting(name) || !std::binary_search(catalog_.settings.begin(), catalog_.settings.end(), name))
+        return refuse(Reason::stable_function, fmt::format("setting {}", name), at, place);
+    settings.push_back(name);
+    return {};
+}
+
+Refusal Proof::builtin(const std::string& name, int arguments, char volatility, const At& at, int place)
+{
+    const auto what = [&] { return fmt::format("function {}", name); };
+    if (reads_clock(name, arguments))
+        return refuse(Reason::clock, what(), at, place);
+    if (volatility == 'i')
+        return {};
+    if (volatility == 's')
+        return depends_on_settings_only(name) ? Refusal{} : refuse(Reason::stable_function, what(), at, place);
+    return refuse(Reason::volatile_function, what(), at, place);
+}
+
+Refusal Proof::function(const Function& callee, int arguments, const At& at)
+{
+    const auto what = [&] { return fmt::format("function {}.{}", callee.schema, callee.name); };
+    if (at.depth > kMaxDepth)
+        return refuse(Reason::user_function, what() + ", called too deep", at);
+    if (callee.vouched) {
+        for (const auto oid : callee.vouched->reads) {
+            const auto* relation = catalog_.relation(oid);
+            if (relation != nullptr && relation->kind == 'v') { // its words never move: those of its relations do
+                if (auto refusal = read(*relation, {},
+                                        At{.lookup = at.lookup,
+                                           .via = ", read by " + what() + at.via,
+                                           .place = at.place,
+                                           .is_inside = true,
+                                           .in_policy = at.in_policy,
+                                           .depth = at.depth + 1});
+                    refusal.is_refused())
+                    return refusal;
+                continue;
+            }
+            reads.push_back({oid, {}});
+            note(reads.back(), fmt::format(", in {}{}", what(), at.via));
+            if (relation != nullptr)
+                read_names.push_back(relation->full_name());
+        }
+        return {};
+    }
+    const bool has_fewer = arguments >= 0 && arguments < static_cast<int>(callee.arguments.size());
+    if (has_fewer && (callee.defaults > 0 || !callee.is_variadic)) {
+        if (!callee.default_values)
+            return refuse(Reason::user_function, what() + ", whose defaults are not known", at);
+        if (auto refusal = tree(*callee.default_values, at); refusal.is_refused())
+            return refusal;
+    }
+    if (!functions_seen_.emplace(callee.oid, at.in_policy, at.lookup.id()).second)
+        return {};
+    for (const auto part : callee.parts)
+        if (auto refusal = function_by_oid(part, at); refusal.is_refused())
+            return refusal;
+    std::vector<Oid> types{callee.result};
+    types.insert(types.end(), callee.arguments.begin(), callee.arguments.end());
+    types.insert(types.end(), callee.outputs.begin(), callee.outputs.end());
+    for (auto oid : types) { // what it is called with is made one of those, and domains are checked
+        const auto* type = catalog_.type(oid);
+        if (type != nullptr && type->is_user && type->element != 0)
+            type = catalog_.type(oid = type->element);
+        if (type != nullptr && is_simple_user_type(*type))
+            if (auto refusal = type_by_oid(oid, at); refusal.is_refused())
+                return refusal;
+    }
+    if (callee.kind == 'a')
+        return {};
+    if (callee.is_random_only && callee.volatility == 'v')
+        return refuse(Reason::volatile_function, what(), at);
+    switch (callee.language) {
+    case Language::sql:
+    case Language::plpgsql:
+        return body(callee, at);
+    case Language::internal:
+    case Language::c:
+    case Language::other:
+        if (callee.volatility == 'i') // declared so by whoever made it
+            return {};
+        return refuse(callee.volatility == 'v' ? Reason::volatile_function : Reason::user_function, what(), at);
+    }
+    return refuse(Reason::user_function, what(), at);
+}
+
+Refusal Proof::body(const Function& callee, const At& at)
+{
+    const auto name = fmt::format("function {}.{}", callee.schema, callee.name);
+    const auto inside = at.lookup.inside(callee);
+    const At inner{.lookup = inside,
+                   .via = ", in " + name + at.via,
+                   .place = at.place,
+                   .is_inside = true,
+                   .in_policy = at.in_policy,
+                   .depth = at.depth + 1,
+                   .parameters = &callee.arguments};
+    if (callee.body)
+        return tree(*callee.body, inner);
+    const auto body = catalog_.bodies.of(callee);
+    if (!body->is_understood)
+        return refuse(Reason::user_function, name + ", which cannot be seen through", at);
+    if (callee.language == Language::plpgsql) {
+        // What is given to a variable is made its type, and text that is made a date may say `now`.
+        // So are the arguments: they are variables as well.
+        const auto takes_time = [this](Oid oid) { return holds_time(catalog_, oid); };
+        const bool gives_time = holds_time(catalog_, callee.result) ||
+                                std::any_of(callee.arguments.begin(), callee.arguments.end(), takes_time) ||
+                                std::any_of(callee.outputs.begin(), callee.outputs.end(), takes_time);
+        if (gives_time || std::any_of(body->variable_types.begin(), body->variable_types.end(), may_be_time))
+            return refuse(Reason::clock, name + ", which makes dates of what it is given", at);
+    }
+    for (const auto& facts : body->statements) {
+        if (auto refusal = of_kind(facts); refusal.is_refused())
+            return refuse(Reason::user_function, name + ", which does more than read", at);
+        auto refusal = of_text(facts);
+        const bool is_allowed =
+            refusal.reason == Reason::parameters ||
+            (refusal.reason == Reason::session_identity && at.in_policy && !facts.has_foreign_letters &&
+             !facts.mentions(PGM_MARK_UNSUPPORTED) && !facts.mentions(PGM_MARK_UNKNOWN));
+        if (refusal.is_refused() && !is_allowed)
+            return refuse(refusal.reason, refusal.why, inner);
+        for (const auto parameter : facts.time_parameters) {
+            const auto index = static_cast<std::size_t>(parameter) - 1;
+            if (index >= callee.arguments.size() || may_be_text(catalog_, callee.arguments[index]))
+                return refuse(Reason::clock, "a parameter made a date", inner);
+        }
+        if (refusal = names(facts, inner); refusal.is_refused())
+            return refusal;
+    }
+    return {};
+}
+
+Refusal Proof::function_by_oid(Oid oid, const At& at)
+{
+    if (oid == kCurrentSetting || oid == kCurrentSettingMissingOk)
+        return {}; // the tree has said of which
+    const auto* found = catalog_.function(oid);
+    if (found == nullptr)
+        return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", oid), at);
+    if (found->is_user)
+        return function(*found, -1, at);
+    return builtin(found->name, static_cast<int>(found->arguments.size()), found->volatility, at);
+}
+
+Refusal Proof::op(const OperatorFact& fact, const At& at)
+{
+    const auto candidates = at.lookup.operators(fact.name);
+    const bool has_builtin =
+        std::any_of(candidates.begin(), candidates.end(), [](const Operator* o) { return !o->is_user; });
+    if (candidates.empty())
+        return refuse(Reason::user_function, fmt::format("operator {}, which is not known", fact.name.name), at,
+                      fact.location);
+    const bool skips_user = !at.is_inside && !at.lookup.has_scope() && has_builtin && fact.name.schema.empty();
+    At inner{at};
+    if (!at.is_inside)
+        inner.place = fact.location;
+    for (const auto* candidate : candidates) {
+        if (candidate->is_user && skips_user)
+            continue;
+        if (auto refusal = operator_by_oid(candidate->oid, inner); refusal.is_refused()) {
+            if (refusal.place < 0)
+                refusal.place = inner.place;
+            return refusal;
+        }
+    }
+    return {};
+}
+
+Refusal Proof::operator_by_oid(Oid oid, const At& at)
+{
+    const auto* found = catalog_.op(oid);
+    const auto* code = found == nullptr ? nullptr : catalog_.function(found->function);
+    if (code == nullptr)
+        return refuse(Reason::user_function, fmt::format("operator {}, which is not known", oid), at);
+    if (code->is_user)
+        return function(*code, -1,
+                        At{.lookup = at.lookup,
+                           .via = fmt::format(", of operator {}{}", found->name, at.via),
+                           .place = at.place,
+                           .is_inside = at.is_inside,
+                           .in_policy = at.in_policy,
+                           .depth = at.depth + 1});
+    if (code->volatility == 'i' || (code->volatility == 's' && depends_on_settings_only(code->name)))
+        return {};
+    return refuse(Reason::stable_function, fmt::format("operator {}", found->name), at);
+}
+
+Refusal Proof::type(const TypeFact& fact, const At& at)
+{
+    const auto types = at.lookup.types(fact.name);
+    const auto what = fmt::format("type {}", fact.name.name);
+    if (types.may_be_temporary)
+        return refuse(Reason::temporary_table, what, at, fact.location);
+    if (types.found == nullptr)
+        return refuse(Reason::user_function, what + ", which is not known", at, fact.location);
+    At inner{at};
+    if (!at.is_inside)
+        inner.place = fact.location;
+    if (types.found->is_user && holds_time(catalog_, types.found->oid)) // text may be cast to it
+        return refuse(Reason::clock, what + ", which holds dates", at, fact.location);
+    if (types.may_be_user && !types.found->is_user) // either of them
+        return at.lookup.has_scope() || at.is_inside ? refuse(Reason::user_function, what, at, fact.location)
+                                                     : type_by_oid(types.found->oid, inner);
+    auto refusal = type_by_oid(types.found->oid, inner);
+    if (refusal.is_refused() && refusal.place < 0)
+        refusal.place = inner.place;
+    return refusal;
+}
+
+/// Whether values of a type may be made, shown and compared.
+Refusal Proof::type_by_oid(Oid oid, const At& at)
+{
+    if (!types_seen_.insert(oid).second)
+        return {};
+    const auto* found = catalog_.type(oid);
+    if (found == nullptr || at.depth > kMaxDepth)
+        return refuse(Reason::unsafe_type, "a type that is not known", at);
+    const auto what = fmt::format("type {}", found->name);
+    const At inner{.lookup = at.lookup,
+                   .via = fmt::format(", of type {}.{}{}", found->schema, found->name, at.via),
+                   .place = at.place,
+                   .is_inside = at.is_inside,
+                   .in_policy = at.in_policy,
+                   .depth = at.depth + 1};
+    if (!found->is_user) {
+        switch (builtin_type(found->name)) {
+        case TypeKind::safe:
+        case TypeKind::time:
+            return {};
+        case TypeKind::clock:
+            return refuse(Reason::clock, what, at);
+        case TypeKind::catalog:
+            return refuse(Reason::stable_function, what, at);
+        case TypeKind::unknown:
+            break;
+        }
+        return refuse(Reason::unsafe_type, what, at);
+    }
+    if (found->element != 0)
+        return type_by_oid(found->element, at);
+    switch (found->kind) {
+    case 'd':
+        for (const auto& check : found->checks)
+            if (auto refusal = tree(check, inner); refusal.is_refused())
+                return refusal;
+        return type_by_oid(found->base, inner);
+    case 'c': {
+        const auto* row = catalog_.relation(found->relation);
+        if (row == nullptr)
+            return refuse(Reason::unsafe_type, what, at);
+        for (const auto& column : row->columns)
+            if (auto refusal = type_by_oid(column.type, inner); refusal.is_refused())
+                return refusal;
+        return {};
+    }
+    case 'b':
+    case 'e':
+    case 'r':
+    case 'm': {
+        if (found->subtype != 0)
+            if (auto refusal = type_by_oid(found->subtype, inner); refusal.is_refused())
+                return refusal;
+        if (found->kind == 'b') {
+            for (const auto code : {found->input, found->output}) {
+                const auto* io = catalog_.function(code);
+                if (io == nullptr || io->volatility != 'i')
+                    return refuse(Reason::unsafe_type, what, at);
+            }
+        }
+        for (const auto& [of, code] : catalog_.class_functions)
+            if (of == oid)
+                if (auto refusal = function_by_oid(code, inner); refusal.is_refused())
+                    return refusal;
+        for (const auto& cast : catalog_.user_casts)
+            if (cast.function != 0 && (cast.source == oid || cast.target == oid))
+                if (auto refusal = function_by_oid(cast.function, inner); refusal.is_refused())
+                    return refusal;
+        return {};
+    }
+    default:
+        return refuse(Reason::unsafe_type, what, at);
+    }
+}
+
+/// `a.name` where `name` is no column calls the function `name` with the row; `(x).name` with any value.
+Refusal Proof::field(const std::string& name, bool of_any_value, const At& at)
+{
+    const auto* named = Catalog::Impl::named(catalog_.functions_by_name, name);
+    if (named == nullptr)
+        return {};
+    for (const auto index : *named) {
+        const auto& candidate = catalog_.functions[index];
+        if (!candidate.takes(1))
+            continue;
+        auto refusal = candidate.is_user                          ? function(candidate, 1, at)
+                       : of_any_value || inspects_any_value(name) ? builtin(name, 1, candidate.volatility, at)
+                                                                  : Refusal{};
+        if (refusal.is_refused())
+            return refusal;
+    }
+    return {};
+}
+
+/// A column that is cast to a date or time type may be text and say `now`, unless every table that is read and has such
+/// a column has it as a date or time, and the text makes none of that name itself.
+Refusal Proof::time_columns(const StatementFacts& facts, const At& at)
+{
+    if (!at.lookup.has_scope() && !at.is_inside)
+        return {};
+    for (const auto& column : facts.time_columns) {
+        const bool is_made = std::any_of(facts.output_names.begin(), facts.output_names.end(),
+                                         [&](const std::string& made) { return made == column || made == "*"; });
+        bool is_found = false;
+        bool is_other = false;
+        for (const auto& fact : facts.relations)
+            for (const auto* relation : at.lookup.relations(fact.name).found)
+                for (const auto& own : relation->columns)
+                    if (own.name == column)
+                        (is_time(kind_of(catalog_, own.type)) ? is_found : is_other) = true;
+        if (is_made || is_other || !is_found)
+            return refuse(Reason::clock, fmt::format("column {} made a date", column), at);
+    }
+    return {};
+}
+
+Refusal Proof::relation(const RelationFact& fact, const Confine& confine, const At& at)
+{
+    const auto relations = at.lookup.relations(fact.name);
+    const auto what = fmt::format("relation {}", fact.name.name);
+    // In a body the session's temporary objects are asked for elsewhere: with any, nothing is looked up at all.
+    if (relations.may_be_temporary && relations.is_certain)
+        return refuse(Reason::temporary_table, what, at, fact.location);
+    if (relations.found.empty())
+        return refuse(Reason::unknown_relation, what, at, fact.location);
+    At inner{at};
+    if (!at.is_inside)
+        inner.place = fact.location;
+    inner.keeps_rows = !at.is_inside && keeps_rows_;
+    Refusal first;
+    for (const auto* found : relations.found) {
+        auto refusal = read(*found, at.is_inside ? Confinements{} : confine.confinements(*found, fact.item), inner);
+        if (refusal.is_refused() && refusal.place < 0)
+            refusal.place = inner.place;
+        if (at.is_inside ? refusal.is_refused() : !refusal.is_refused())
+            return refusal; // of the client's own text without a scope: one of them may do
+        if (!first.is_refused())
+            first = std::move(refusal);
+    }
+    return first;
+}
+
+Refusal Proof::read(const Relation& found, const Confinements& confinements, const At& at)
+{
+    const auto what = fmt::format("relation {}", found.full_name());
+    if (at.depth > kMaxDepth)
+        return refuse(Reason::view, what + ", nested too deep", at);
+    if (++visits_ > kMaxVisits)
+        return refuse(Reason::view, what + ", one of too many", at);
+    if (is_system_schema(found.schema))
+        return refuse(Reason::system_catalog, what, at);
+    read_names.push_back(found.full_name());
+    switch (found.kind) {
+    case 'v':
+        return view(found, confinements, at);
+    case 'r':
+    case 'p':
+    case 'm':
+        break;
+    case 'f':
+        return refuse(Reason::foreign_table, what, at);
+    default:
+        return refuse(Reason::other_relation, what, at);
+    }
+    ReadAccess access{found.oid, {}};
+    for (const auto tracked : found.tracked) {
+        const auto confined = std::find_if(confinements.begin(), confinements.end(),
+                                           [&](const Confinement& c) { return c.column == tracked; });
+        if (confined != confinements.end()) {
+            access.confined = *confined;
+            break;
+        }
+    }
+    const bool is_alone = found.kind == 'r' && found.parents.empty() && found.children.empty();
+    access.is_unique =
+        is_alone && std::find(found.unique.begin(), found.unique.end(), access.confined.column) != found.unique.end();
+    access.is_row = access.is_unique && at.keeps_rows && access.confined.values.size() == 1 &&
+                    !access.confined.values.front().is_array;
+    note(access, at.via);
+    reads.push_back(std::move(access));
+    return stored(found, at, false);
+}
+
+/// The proof for a relation that holds rows; once for each.
+Refusal Proof::stored(const Relation& found, const At& at, bool is_child)
+{
+    if (!relations_seen_.emplace(found.oid, at.in_policy, is_child).second)
+        return {};
+    const auto what = fmt::format("relation {}", found.full_name());
+    if (found.persistence == 't')
+        return refuse(Reason::temporary_table, what, at);
+    if (found.persistence == 'u')
+        return refuse(Reason::unlogged_table, what, at);
+    if (found.persistence != 'p')
+        return refuse(Reason::other_relation, what, at);
+    const At inner{.lookup = at.lookup,
+                   .via = fmt::format(", of relation {}{}", found.full_name(), at.via),
+                   .place = at.place,
+                   .is_inside = true,
+                   .in_policy = at.in_policy,
+                   .depth = at.depth + 1};
+    for (const auto& column : found.columns)
+        if (auto refusal = type_by_oid(column.type, inner); refusal.is_refused())
+            return refusal.reason == Reason::clock || refusal.reason == Reason::stable_function
+                       ? Refusal{Reason::unsafe_type, refusal.why, refusal.place}
+                       : refusal;
+    for (const auto& expression : found.on_read)
+        if (auto refusal = tree(expression, inner); refusal.is_refused())
+            return refusal;
+    if (found.has_row_security && !is_child) { // through its parent only the parent's policies count
+        At policy{inner};
+        policy.via = fmt::format(", in a policy of relation {}{}", found.full_name(), at.via);
+        policy.in_policy = true;
+        for (const auto& expression : found.policies)
+            if (auto refusal = tree(expression, policy); refusal.is_refused())
+                return refusal;
+    }
+    // Its words move with its partitions' and children's; what they are made of is proved here.
+    for (const auto child : found.children) {
+        const auto* kin = catalog_.relation(child);
+        if (kin == nullptr)
+            return refuse(Reason::unknown_relation, "a child", inner);
+        if (kin->kind == 'f')
+            return refuse(Reason::foreign_table, fmt::format("relation {}", kin->full_name()), inner);
+        if (auto refusal = stored(*kin, inner, true); refusal.is_refused())
+            return refusal;
+    }
+    return {};
+}
+
+Refusal Proof::view(const Relation& found, const Confinements& confinements, const At& at)
+{
+    const auto what = fmt::format("view {}", found.full_name());
+    if (!found.view || !found.view->is_understood)
+        return refuse(Reason::view, what + ", which cannot be seen through", at);
+    const auto& definition = *found.view;
+    std::vector<Confinements> inside(definition.relations.size());
+    for (const auto& confined : confinements)
+        for (const auto& output : definition.outputs)
+            if (output.number == confined.column && output.relation < inside.size()) {
+                auto moved = confined;
+                moved.column = output.column;
+                inside[output.relation].push_back(std::move(moved));
+            }
+    const At inner{.lookup = at.lookup,
+                   .via = ", in " + what + at.via,
+                   .place = at.place,
+                   .is_inside = true,
+                   .in_policy = at.in_policy,
+                   .depth = at.depth + 1};
+    return tree(definition, inner, &inside, found.oid);
+}
+
+Refusal Proof::tree(const Tree& found, const At& at, const std::vector<Confinements>* confinements, Oid self)
+{
+    const auto is = [&](Reason reason, const char* what) { return refuse(reason, what, at); };
+    if (!found.is_understood)
+        return is(Reason::unsupported_syntax, "something that is not understood");
+    if (found.writes)
+        return is(Reason::write, "a write");
+    if (found.has_row_lock)
+        return is(Reason::row_lock, "a row lock");
+    if (found.has_tablesample)
+        return is(Reason::tablesample, "TABLESAMPLE");
+    if (found.reads_clock)
+        return is(Reason::clock, "the clock");
+    if (found.has_clock_text)
+        return is(Reason::clock, "a constant that the date types may read as a clock");
+    if (found.reads_identity && !at.in_policy)
+        return is(Reason::session_identity, "the role");
+    if (found.has_unsupported)
+        return is(Reason::unsupported_syntax, "something that is not cached");
+    if (found.reads_unknown_setting)
+        return is(Reason::stable_function, "a setting that is not known");
+    for (const auto& name : found.settings)
+        if (auto refusal = setting(name, at); refusal.is_refused())
+            return refusal;
+    for (const auto& cast : found.casts) {
+        if (holds_time(catalog_, cast.target) && may_be_text(catalog_, cast.source))
+            return is(Reason::clock, "text made a date");
+        for (const auto oid : {cast.source, cast.target})
+            if (oid != 0)
+                if (auto refusal = type_by_oid(oid, at); refusal.is_refused())
+                    return refusal;
+    }
+    for (const auto oid : found.functions)
+        if (auto refusal = function_by_oid(oid, at); refusal.is_refused())
+            return refusal;
+    for (const auto oid : found.operators)
+        if (auto refusal = operator_by_oid(oid, at); refusal.is_refused())
+            return refusal;
+    for (const auto oid : found.types)
+        if (auto refusal = type_by_oid(oid, at); refusal.is_refused())
+            return refusal;
+    for (std::size_t i = 0; i < found.relations.size(); ++i) {
+        const auto oid = found.relations[i].oid;
+        if (oid == self)
+            continue;
+        const auto* relation = catalog_.relation(oid);
+        if (relation == nullptr)
+            return is(Reason::unknown_relation, "a relation");
+        if (auto refusal = read(*relation, confinements != nullptr ? (*confinements)[i] : Confinements{}, at);
+            refusal.is_refused())
+            return refusal;
+    }
+    return {};
+}
+
+} // namespace pgmemo::query
