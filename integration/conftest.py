@@ -128,3 +128,15 @@ def client(pgmemo, database, direct):
 def other(pgmemo, database, direct):
     """Another one."""
     return pgmemo.session(database)
+
+
+@pytest.fixture(params=harness.READ_PROTOCOLS)
+def reads_by(request):
+    """The protocol that a test reads by."""
+    return request.param
+
+
+@pytest.fixture(params=harness.WRITE_PROTOCOLS)
+def writes_by(request):
+    """The protocol in which that comes which changes what is read."""
+    return request.param

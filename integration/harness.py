@@ -3,8 +3,10 @@
 Nothing here is a mock. Processes listen on free ports, die with the test run (PR_SET_PDEATHSIG), and keep their logs,
 which a failing test shows. Waiting is always for a condition, with a deadline; never for a time.
 """
+import ast
 import atexit
 import contextlib
+import functools
 import getpass
 import itertools
 import json
@@ -396,17 +398,28 @@ class Pgmemo:
 
     # --- decisions
 
+    def decisions(self):
+        """The samples of pgmemo_queries_total. Asked for at every step: so without urllib, and without the rest."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.metrics_port), timeout=30) as asking:
+                asking.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                page = b"".join(iter(lambda: asking.recv(1 << 16), b"")).decode()
+        except OSError:
+            self._check_alive()
+            raise
+        assert page.split(None, 2)[1] == "200", page[:200]
+        return Metrics("\n".join(line for line in page.splitlines() if line.startswith("pgmemo_queries_total{")))
+
     def watch(self, action):
         """What `action()` gives, with the one decision that the counters show for it. Nobody else may be asking."""
-        before = self.metrics()
+        before = self.decisions()
         result = action()
         moved = []
 
         def changed():
-            after = self.metrics()
-            moved[:] = [(dict(labels), after[name, labels] - before.get((name, labels), 0))
-                        for name, labels in after
-                        if name == "pgmemo_queries_total" and after[name, labels] != before.get((name, labels), 0)]
+            after = self.decisions()
+            moved[:] = [(dict(labels), value - before.get((name, labels), 0)) for (name, labels), value in after.items()
+                        if value != before.get((name, labels), 0)]
             return moved
 
         eventually(changed, "the query is counted")
@@ -519,6 +532,236 @@ def stop_everything():
 
 
 atexit.register(stop_everything)
+
+
+# --- a session and its judge -----------------------------------------------------------------------------------------
+
+# How a test reads, and how it writes, where both are open: every promise holds in every protocol. Reads hit in the simple
+# protocol only; "extended" joins the first list once they do there.
+READ_PROTOCOLS = ["simple"]
+WRITE_PROTOCOLS = ["simple", "extended"]
+
+
+def written_out(sql, values):
+    """`sql` with constants for its `$n`, as a client of the simple protocol has to write them."""
+    def constant(match):
+        value = values[int(match[1]) - 1]
+        if value is None:
+            return "NULL"
+        return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+    return re.sub(r"\$(\d+)", constant, sql) if values else sql
+
+
+class Pair:
+    """One session twice: `through` pgmemo, and directly, as its judge. What both are asked they must answer alike, byte
+    for byte. A write goes `through` alone, unless the judge has a database of its own, the `twin`, to do the same in."""
+
+    def __init__(self, pgmemo, postgres, database, user="postgres", reads_by="simple", writes_by="simple", twin=None,
+                 **parameters):
+        import wire
+        self.wire = wire
+        self.pgmemo = pgmemo
+        self.reads_by = reads_by
+        self.writes_by = writes_by
+        self.through = pgmemo.wire(database, user, parameters=parameters)
+        self.judge_at = postgres.port, twin or database, user, parameters
+
+    @functools.cached_property
+    def judge(self):
+        """Begun when it is first asked: a session that only writes needs none."""
+        return self.wire.Wire(*self.judge_at)
+
+    def close(self):
+        self.through.close()
+        if "judge" in self.__dict__:
+            self.judge.close()
+
+    def question(self, by, sql, values):
+        return self.wire.extended(sql, values) if by == "extended" else self.wire.query(written_out(sql, values))
+
+    @staticmethod
+    def reply(messages):
+        return [(one.kind, one.body) for one in messages]
+
+    def both(self, sql, *values, by=None):
+        """The messages on which both agree; an error may be one of them."""
+        return self.both_bytes(self.question(by or self.writes_by, sql, values))
+
+    def both_bytes(self, data, replies=1):
+        """The same for bytes that bring so many ReadyForQuery."""
+        self.judge.send(data)
+        self.through.send(data)
+        expected, got = ([one for _ in range(replies) for one in side.until("Z")] for side in (self.judge, self.through))
+        assert self.reply(got) == self.reply(expected), f"{data!r}: {got} through pgmemo, {expected} directly"
+        return got
+
+    def write(self, sql, *values, by=None):
+        """Through pgmemo only; must not fail. Gives the rows, if there are any."""
+        got = self.through.ask(self.question(by or self.writes_by, sql, values))
+        assert all(one.kind != "E" for one in got), f"{sql!r}: {got}"
+        return [tuple(one.columns()) for one in got if one.kind == "D"]
+
+    def expected(self, sql, *values):
+        """What PostgreSQL answers."""
+        return self.reply(self.judge.ask(self.question(self.reads_by, sql, values)))
+
+    def read(self, sql, *values):
+        """An Answer whose rows are the whole reply, found to be PostgreSQL's."""
+        question = self.question(self.reads_by, sql, values)
+        answer = self.pgmemo.watch(lambda: self.reply(self.through.ask(question)))
+        expected = self.reply(self.judge.ask(question))
+        assert answer.rows == expected, f"{sql!r}: {answer} through pgmemo, {expected} directly"
+        return answer
+
+    def agree(self, sql, *values):
+        """Asks twice, so that what misses and is stored is compared when it comes from the cache, too."""
+        question = self.question(self.reads_by, sql, values)
+        expected = self.reply(self.judge.ask(question))
+        for _ in range(2):
+            got = self.reply(self.through.ask(question))
+            assert got == expected, f"{sql!r}: {got} through pgmemo, {expected} directly"
+
+    def warm(self, sql, *values):
+        """Reads until it hits; fails at once when it is refused for good."""
+        answers = []
+
+        def hits():
+            answers.append(self.read(sql, *values))
+            refusals = [one.reason for one in answers[-3:] if one.reason not in ("", *PASSING)]
+            assert len(refusals) < 3, f"{sql!r} is refused: {refusals[0]}"
+            return answers[-1].is_hit
+
+        eventually(hits, lambda: f"{sql!r} hits; {[(one.decision, one.reason) for one in answers[-3:]]}")
+        return answers[-1]
+
+    def stays(self, sql, *writes):
+        """Holds each of `writes` to leaving the entry of `sql` alone. They may be repeated: something else may move the
+        entry meanwhile (a change of the catalog, found by its poll), but not three times over."""
+        for write in writes:
+            for _ in range(3):
+                self.warm(sql)
+                write()
+                answer = self.read(sql)
+                if answer.is_hit:
+                    break
+            assert answer.is_hit, f"{sql!r} stays a hit: {answer.decision} {answer.reason}"
+
+    def sees(self, write, *reads, warm=True):
+        """Warms `reads`, lets `write` happen, and holds each to what PostgreSQL then says: something else than before."""
+        before = []
+        for sql in reads:
+            self.warm(sql) if warm else self.agree(sql)
+            before.append(self.expected(sql))
+        write()
+        for sql, old in zip(reads, before):
+            assert self.expected(sql) != old, f"the write changes {sql!r}"
+            self.agree(sql)
+
+
+# Reasons that go away by themselves.
+PASSING = ("catalog_unknown", "session_unknown")
+
+
+class House:
+    """A database filled by `script` before pgmemo starts in front of it, for a module to share: what is there from the
+    beginning moves nothing later. `roles` are {name: attributes} and go with it. With `twin`, the judges have a copy of
+    the database to themselves, with the same OIDs in it."""
+
+    _names = itertools.count(1)
+
+    def __init__(self, postgres, script="", roles=None, config=None, twin=False):
+        self.postgres = postgres
+        self.database = f"house_{next(self._names)}"
+        self.twin = f"{self.database}_twin" if twin else None
+        self.more = []
+        self.roles = []
+        self.pgmemo = None
+        self.pairs = []
+        self.untouched = {}
+        try:
+            for role, attributes in (roles or {}).items():
+                postgres.run(f"CREATE ROLE {role} {attributes}")
+                self.roles.append(role)
+            postgres.run(f"CREATE DATABASE {self.database}")
+            if script:
+                postgres.run(script, self.database)
+            if twin:
+                postgres.run(f"CREATE DATABASE {self.twin} TEMPLATE {self.database}")
+                self.more.append(self.twin)
+            self.pgmemo = Pgmemo(postgres.uri(self.database), config=config)
+        except BaseException:
+            self.close()
+            raise
+
+    def add_database(self, name, script=""):
+        """Another one beside it, for sessions to ask for by name."""
+        self.postgres.run(f'CREATE DATABASE "{name}"')
+        self.more.append(name)
+        self.postgres.run(script, name)
+        return name
+
+    def pair(self, user="postgres", database=None, **more):
+        self.pairs.append(Pair(self.pgmemo, self.postgres, database or self.database, user, **{"twin": self.twin, **more}))
+        return self.pairs[-1]
+
+    def plain(self, user="postgres"):
+        """One for all tests, which leave it as it is: two backends less for each."""
+        if user not in self.untouched:
+            self.untouched[user] = Pair(self.pgmemo, self.postgres, self.database, user, twin=self.twin)
+        return self.untouched[user]
+
+    def close_pairs(self):
+        """All but the plain ones."""
+        for pair in self.pairs:
+            pair.close()
+        self.pairs.clear()
+
+    def close(self):
+        try:
+            for pair in (*self.pairs, *self.untouched.values()):
+                pair.close()
+            if self.pgmemo:
+                self.pgmemo.stop()
+        finally:
+            for database in [self.database, *self.more]:
+                self.postgres.run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+            for role in self.roles:
+                self.postgres.run(f"DROP ROLE {role}")
+
+
+# --- lists to be ticked off ------------------------------------------------------------------------------------------
+
+HERE = Path(__file__).resolve().parent
+
+
+@functools.cache
+def tests_in(file):
+    """{"Class::test" or "test": docstrings} of a file of tests, read without running it."""
+    found = {}
+    for node in ast.parse(Path(file).read_text()).body:
+        within = node.body if isinstance(node, ast.ClassDef) else [node]
+        for one in within:
+            if isinstance(one, ast.FunctionDef) and one.name.startswith("test_"):
+                name = f"{node.name}::{one.name}" if one is not node else one.name
+                outer = ast.get_docstring(node) or "" if one is not node else ""
+                found[name] = f"{outer}\n{ast.get_docstring(one) or ''}"
+    return found
+
+
+def check_items(file, items, elsewhere, not_yet):
+    """Every item has a test in `file` whose docstring names it, or a test `elsewhere` that exists, or stands in `not_yet`
+    with the reason."""
+    strangers = (set(elsewhere) | set(not_yet)) - set(items)
+    assert not strangers, strangers
+    here = " ".join(" ".join(said.split()) for said in tests_in(file).values())
+    for item in items:
+        is_here = re.search(rf"(?<![\w]){re.escape(item)}(?![\w])", here)
+        assert is_here or item in elsewhere or not_yet.get(item), f"nothing tests {item}"
+    for item, names in elsewhere.items():
+        for name in names if isinstance(names, tuple) else (names,):
+            module, test = name.split("::", 1)
+            assert test in tests_in(HERE / f"{module}.py"), f"{item}: there is no {name}"
 
 
 # --- a cable that can be cut -----------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_fills_and_invalidations_are_counted(pgmemo, client):
     before = pgmemo.metrics()
     client.run("UPDATE items SET price = 2 WHERE id = 1")
     client.run(PRICE)
-    client.run("DO $$ BEGIN PERFORM 1; END $$")
+    client.run("DO $$ BEGIN EXECUTE 'SELECT 1'; END $$")
     after = pgmemo.metrics()
     for name, labels in (("pgmemo_fills_total", {"outcome": "stored"}), ("pgmemo_invalidations_total", {"scope": "relation"}),
                          ("pgmemo_invalidations_total", {"scope": "database"})):

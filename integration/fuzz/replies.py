@@ -1,0 +1,162 @@
+"""A connection that sends one step's bytes and takes its whole reply, and what makes two replies comparable."""
+import struct
+import zlib
+
+import wire
+
+from .script import Step
+
+# Every name that a whole cluster shares starts so; each database puts its own in place of it, of the same length.
+SHARED = "fuzz_"
+
+FIRST_NORMAL_OID = 16384  # PostgreSQL: FirstNormalObjectId
+LOCK_TIMEOUT = b"\0C55P03\0"
+
+
+def request(step, prepared):
+    """The bytes of a step, and how many ReadyForQuery end its reply. `prepared` are the session's named statements."""
+    if step.action in ("query", "pair"):
+        return b"".join(map(wire.query, step.texts())), len(step.texts())
+    if step.action == "copy":
+        return wire.query(step.text) + wire.copy_data(step.values[0].encode()) + wire.COPY_DONE, 1
+    execute = wire.describe("P") + (wire.execute("", 1) if "portions" in step.flags else b"") + wire.execute()
+    if step.action == "named":
+        name = named(step)
+        parsed = b"" if name in prepared else wire.parse(name, step.text)
+        return parsed + wire.bind("", name, step.values) + execute + wire.SYNC, 1
+    parts = (wire.parse("", text) + wire.bind("", "", step.values) + execute for text in step.texts())
+    return b"".join(parts) + wire.SYNC, 1
+
+
+def named(step):
+    """A name for its text, the same in every run."""
+    return f"n{zlib.crc32(step.text.encode())}"
+
+
+class Link(wire.Wire):
+    """One session, of which only whole replies are taken."""
+
+    def __init__(self, port, database, mark, parameters):
+        self.mark = mark
+        named = {name: self.own(value) for name, value in parameters.items()}
+        super().__init__(port, self.own(database), named.pop("user"), named)
+        self.prepared = set()
+        self.status = self.greeting[-1].body.decode() if self.greeting[-1].kind == "Z" else ""
+        self.owed = 0
+
+    def own(self, text):
+        return text.replace(SHARED, self.mark)
+
+    def ask_for(self, step):
+        """Sends it; reply() has to follow."""
+        data, self.owed = request(step, self.prepared)
+        self.asked = step
+        try:
+            self.send(data.replace(SHARED.encode(), self.mark.encode()))
+        except OSError:
+            pass  # reply() says that it is lost
+
+    def reply(self):
+        """[(kind, body)] up to the ReadyForQuery that ends it; a lost connection is one more message."""
+        got, buffer, at = [], self.buffer, 0
+        try:
+            while self.owed:
+                while len(buffer) < at + 5 or len(buffer) < at + 1 + (size := struct.unpack_from("!i", buffer, at + 1)[0]):
+                    if not (data := self.socket.recv(1 << 16)):
+                        raise wire.Closed
+                    buffer, at = buffer[at:] + data, 0
+                kind, body = buffer[at:at + 1], buffer[at + 5:at + 1 + size]
+                at += 1 + size
+                got.append((kind, body))
+                if kind == b"Z":
+                    self.owed -= 1
+                    self.status = body.decode()
+                elif kind == b"1" and self.asked.action == "named":
+                    self.prepared.add(named(self.asked))
+                elif kind == b"C" and body in (b"DISCARD ALL\0", b"DEALLOCATE ALL\0"):
+                    self.prepared.clear()
+        except OSError as error:
+            self.status, self.owed = "", 0
+            got.append((b"lost", type(error).__name__.encode()))
+        self.buffer = buffer[at:]
+        return got
+
+    def ask(self, step):
+        self.ask_for(step)
+        return self.reply()
+
+    def run(self, text):
+        return self.ask(Step(0, "query", "session", text))
+
+
+def has_timed_out(reply):
+    return any(kind == b"E" and LOCK_TIMEOUT in body for kind, body in reply)
+
+
+def has_failed(reply):
+    return any(kind in (b"E", b"lost") for kind, _ in reply)
+
+
+def same_name(reply, mark):
+    """The reply with the names that the script has for what the databases name differently."""
+    own, shared = mark.encode(), SHARED.encode()
+    return [(kind, body.replace(own, shared)) for kind, body in reply]
+
+
+def without_oids(reply):
+    """OIDs of what users made are different in every database."""
+    return [(kind, _plain_description(body) if kind == b"T" else body) for kind, body in reply]
+
+
+def _fields(body):
+    """Of RowDescription: name, table, column, type, size, modifier, format of each."""
+    at = 2
+    for _ in range(struct.unpack_from("!h", body)[0]):
+        end = body.index(b"\0", at) + 1
+        yield body[at:end], *struct.unpack_from("!ihihih", body, end)
+        at = end + 18
+
+
+def _plain_description(body):
+    return repr([(name, min(table, FIRST_NORMAL_OID), column, min(type_, FIRST_NORMAL_OID), *rest)
+                 for name, table, column, type_, *rest in _fields(body)]).encode()
+
+
+def comparable(reply, step):
+    """What has to be equal of it: all bytes, but for what the step leaves open."""
+    if step.action == "named":
+        # Its Parse, and what the parser remarked, came with the first execution only.
+        reply = [(kind, body) for kind, body in reply if kind not in (b"1", b"N")]
+    if "loose" in step.flags:
+        kinds = [(kind, _sqlstate(body) if kind == b"E" else b"") for kind, body in reply]
+        return [one for at, one in enumerate(kinds) if at == 0 or one != kinds[at - 1]]
+    if step.kind != "read":
+        # Which of several rows fails, and so which constraint, depends on where the rows lie.
+        reply = [(kind, _sqlstate(body)) if kind == b"E" else (kind, body) for kind, body in reply]
+    if "unordered" in step.flags:
+        rows = sorted(body for kind, body in reply if kind == b"D")
+        reply = [(kind, body) for kind, body in reply if kind != b"D"]
+        return reply if has_failed(reply) else reply + [(b"D", row) for row in rows]
+    return reply
+
+
+def _sqlstate(body):
+    return next(part for part in body.split(b"\0") if part[:1] == b"C")
+
+
+def readable(reply):
+    """For people."""
+    lines = []
+    for kind, body in reply:
+        kind = kind.decode()
+        message = wire.Message(kind, body)
+        if kind == "D":
+            lines.append(f"row      {message.columns()}")
+        elif kind == "T":
+            lines.append("columns  " + ", ".join(name.rstrip(b"\0").decode() + f" {rest}" for name, *rest in _fields(body)))
+        elif kind in "EN":
+            fields = message.fields()
+            lines.append(f"{'error' if kind == 'E' else 'notice'}   {fields.get('C')} {fields.get('M')}")
+        else:
+            lines.append(f"{kind:8} {body.rstrip(bytes(1)).decode(errors='replace')}")
+    return "\n".join("    " + line for line in lines)
