@@ -79,11 +79,14 @@ def run(writer, write):
 
 
 # varchar: hundreds of them are made, and text would give each a TOAST table.
-T = "CREATE TABLE t (id int PRIMARY KEY, v varchar(60), n int); INSERT INTO t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30);"
-U = "CREATE TABLE u (id int PRIMARY KEY, v varchar(60), n int); INSERT INTO u VALUES (1, 'x', 100), (2, 'y', 200), (4, 'z', 400);"
+T = "CREATE TABLE t (id int PRIMARY KEY, v varchar(60), n int);" \
+    "INSERT INTO t VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30);"
+U = "CREATE TABLE u (id int PRIMARY KEY, v varchar(60), n int);" \
+    "INSERT INTO u VALUES (1, 'x', 100), (2, 'y', 200), (4, 'z', 400);"
 LOG = "CREATE TABLE log (what varchar(60), n int);"
 # A function that writes; VOLATILE, as functions are when nothing is said.
-WRITES = T + LOG + "CREATE FUNCTION note(i int) RETURNS int LANGUAGE sql AS 'INSERT INTO log VALUES (''note'', i) RETURNING n';"
+WRITES = T + LOG + "CREATE FUNCTION note(i int) RETURNS int LANGUAGE sql AS " \
+                   "'INSERT INTO log VALUES (''note'', i) RETURNING n';"
 NOTES = "SELECT what, n FROM log ORDER BY what, n"
 
 UPDATE_T = ("UPDATE t SET n = n + $1, v = v || $2 WHERE id = $3", 1, "+", 1)
@@ -207,7 +210,7 @@ READS = [
     Case("cte_recursive_with_search_and_cycle", TREE,
          "WITH RECURSIVE r AS (SELECT id, parent FROM tree WHERE id = 1 UNION ALL SELECT c.id, c.parent FROM tree c, "
          "r WHERE c.parent = r.id) SEARCH DEPTH FIRST BY id SET o CYCLE id SET looped USING path SELECT id, o, looped "
-         "FROM r ORDER BY o", [("INSERT INTO tree VALUES ($1, $2)", 7, 4)], hits=False),
+         "FROM r ORDER BY o", [("INSERT INTO tree VALUES ($1, $2)", 7, 4)]),
     Case("cte_in_in", T + U, "SELECT v FROM t WHERE id IN (WITH c AS (SELECT id FROM u) SELECT id FROM c) ORDER BY 1",
          [UPDATE_T, "DELETE FROM u WHERE id = 2"]),
     # shapes
@@ -267,11 +270,12 @@ READS = [
     Case("mixed_case", 'CREATE TABLE "Mixed Case" ("Some Thing" int, "v""q" text); '
          'INSERT INTO "Mixed Case" VALUES (1, \'a\');', 'SELECT m."Some Thing", "v""q" FROM "Mixed Case" AS m',
          ['UPDATE "Mixed Case" SET "v""q" = "v""q" || \'+\'']),
+    # composite types are not looked into
     Case("types", T + "CREATE TYPE mood AS ENUM ('bad', 'good'); CREATE DOMAIN euro AS numeric CHECK (value >= 0); "
          "CREATE TYPE pos AS (x int, y int);CREATE TABLE typed (m mood, e euro, p pos, r int4range, a int[], b bool); "
          "INSERT INTO typed VALUES ('bad', 1, '(1,2)', '[1,3)', '{1,2}', true);",
          "SELECT m, e, (p).x, r, a[1], b FROM typed WHERE m < 'good'",
-         ["UPDATE typed SET e = e + 1", "ALTER TYPE mood RENAME VALUE 'bad' TO 'awful'"], [UPDATE_T], hits=False),  # composite types are not looked into
+         ["UPDATE typed SET e = e + 1", "ALTER TYPE mood RENAME VALUE 'bad' TO 'awful'"], [UPDATE_T], hits=False),
     Case("generated_and_identity", T + "CREATE TABLE g (id int GENERATED ALWAYS AS IDENTITY, n int, d int GENERATED "
          "ALWAYS AS (n * 2) STORED);INSERT INTO g (n) VALUES (1);", "SELECT id, d FROM g ORDER BY id",
          [("UPDATE g SET n = n + $1", 1), ("INSERT INTO g (n) VALUES ($1)", 5)], [UPDATE_T]),
@@ -360,7 +364,8 @@ CREATE TABLE d (id int PRIMARY KEY, a int DEFAULT 0 REFERENCES a ON DELETE SET D
 INSERT INTO a SELECT n, 'a' FROM generate_series(0, 9) n; INSERT INTO b SELECT n, n FROM generate_series(1, 9) n;
 INSERT INTO c SELECT n, n FROM generate_series(1, 9) n; INSERT INTO d SELECT n, n FROM generate_series(1, 9) n;
 """
-SELF = "CREATE TABLE nodes (id int PRIMARY KEY, up int REFERENCES nodes ON DELETE CASCADE); INSERT INTO nodes VALUES (1, NULL), (2, 1), (3, 2), (4, NULL), (5, 4);"
+SELF = "CREATE TABLE nodes (id int PRIMARY KEY, up int REFERENCES nodes ON DELETE CASCADE);" \
+       "INSERT INTO nodes VALUES (1, NULL), (2, 1), (3, 2), (4, NULL), (5, 4);"
 
 
 def trigger(body, on="AFTER INSERT ON t FOR EACH ROW", declare="", when=""):
@@ -651,7 +656,8 @@ class Stages:
         cases = writes_by, *(one.name for one in (together[first:first + 24] if case in together else [case]))
         if cases != self.cases:
             self.close()
-            script = "CREATE TABLE public.unrelated (id int PRIMARY KEY, v int); INSERT INTO public.unrelated VALUES (1, 0);\n"
+            script = "CREATE TABLE public.unrelated (id int PRIMARY KEY, v int);" \
+                     "INSERT INTO public.unrelated VALUES (1, 0);\n"
             script += "".join(one.script_for(writes_by) for one in (*READS, *CLOSURES) if one.name in cases)
             self.house = House(self.postgres, script)
             self.cases = cases
@@ -699,7 +705,9 @@ def play(stage, case, reads_by, writes_by):
     def local(write):
         if isinstance(write, str):
             return case.in_its_schema(write, writes_by)
-        return (local(write[0]), *write[1:]) if isinstance(write, tuple) else [local(one) for one in write] if isinstance(write, list) else write
+        if isinstance(write, tuple):
+            return (local(write[0]), *write[1:])
+        return [local(one) for one in write] if isinstance(write, list) else write
 
     read = case.in_its_schema(case.read, writes_by)
     if case.hits:
@@ -882,7 +890,8 @@ def test_a_view_gives_what_its_table_does_not(admin, alice):
     sql = "SELECT v FROM rls.shown"
     for change, undo in (("REVOKE SELECT ON rls.shown FROM an_alice", "GRANT SELECT ON rls.shown TO an_alice"),
                          ("ALTER VIEW rls.shown OWNER TO an_bob", "ALTER VIEW rls.shown OWNER TO postgres"),
-                         ("ALTER VIEW rls.shown SET (security_invoker = true)", "ALTER VIEW rls.shown RESET (security_invoker)"),
+                         ("ALTER VIEW rls.shown SET (security_invoker = true)",
+                          "ALTER VIEW rls.shown RESET (security_invoker)"),
                          ("REVOKE USAGE ON SCHEMA rls FROM PUBLIC", "GRANT USAGE ON SCHEMA rls TO PUBLIC")):
         alice.sees(lambda: admin.write(change), sql)
         admin.write(undo)
@@ -1139,7 +1148,8 @@ def test_temporary_tables_and_what_they_hide(in_refused, start):
     ("client_encoding", "GBK", "SELECT id FROM r WHERE v <> '乗'".encode("gbk")),
     ("client_encoding", "GB18030", "SELECT id FROM r WHERE v <> '乗'".encode("gb18030")),
     ("client_encoding", "UHC", "SELECT id FROM r WHERE v <> '갂'".encode("cp949")),
-    ("client_encoding", "SHIFT_JIS_2004", "SELECT id FROM r WHERE v <> 'ソ'".encode("shift_jis_2004"))], ids=lambda value: value if isinstance(value, str) else "")
+    ("client_encoding", "SHIFT_JIS_2004", "SELECT id FROM r WHERE v <> 'ソ'".encode("shift_jis_2004"))],
+    ids=lambda value: value if isinstance(value, str) else "")
 def test_a_text_that_may_mean_something_else_is_never_a_hit(in_refused, setting, value, sql):
     """Where a byte of a character can be a backslash or a quote, or a backslash an escape."""
     in_refused.both("SET escape_string_warning = off")
@@ -1320,21 +1330,17 @@ def test_a_write_by_key_moves_its_rows_and_no_others(keyed, write):
     reader.sees(once(new), *with_new(write.moves, new))
 
 
-def binary(form, data, types=()):
-    return lambda writer: writer.through.ask(
-        wire.parse("", writer.sql, types) + wire.message("B", wire.text("") + wire.text("") + struct.pack("!hhhi", 1, form, 1, len(data)) + data + struct.pack("!h", 0)) +
-        wire.execute() + wire.SYNC)
+def with_parameter(writer, sql, form, data, types=()):
+    """Parse, Bind with one parameter of that format and those bytes, Execute, Sync."""
+    bound = wire.text("") + wire.text("") + struct.pack("!hhhi", 1, form, 1, len(data)) + data + struct.pack("!h", 0)
+    return writer.through.ask(wire.parse("", sql, types) + wire.message("B", bound) + wire.execute() + wire.SYNC)
 
 
 @pytest.mark.parametrize("table, key, other, form, data, types", [
-    ("k", "1", "2", 0, b"1", ()), ("k", "1", "2", 1, struct.pack("!i", 1), ()), ("k", "1", "2", 1, struct.pack("!i", 1),
-                                                                                 (23,)), ("k", "1", "2", 1, struct.pack("!q", 1), (20,)),
-    ("k", "1", "2", 1, b"\0\1", (21,)), ("kb", "10000000000", "20000000000", 1, struct.pack("!q", 10**10), ()), ("kb",
-                                                                                                                 "10000000000",
-                                                                                                                 "20000000000",
-                                                                                                                 0,
-                                                                                                                 b"10000000000",
-                                                                                                                 (20,)),
+    ("k", "1", "2", 0, b"1", ()), ("k", "1", "2", 1, struct.pack("!i", 1), ()),
+    ("k", "1", "2", 1, struct.pack("!i", 1), (23,)), ("k", "1", "2", 1, struct.pack("!q", 1), (20,)),
+    ("k", "1", "2", 1, b"\0\1", (21,)), ("kb", "10000000000", "20000000000", 1, struct.pack("!q", 10**10), ()),
+    ("kb", "10000000000", "20000000000", 0, b"10000000000", (20,)),
     ("ku", "'00000000-0000-0000-0000-000000000001'", "'00000000-0000-0000-0000-000000000002'", 1, bytes(15) + b"\1",
      ()),
     ("ku", "'00000000-0000-0000-0000-000000000001'", "'00000000-0000-0000-0000-000000000002'", 0,
@@ -1348,23 +1354,26 @@ def test_a_key_in_a_parameter_of_any_format(house, reads_by, table, key, other, 
     """The extended protocol's own: text and binary, declared or not; other keys stay hits."""
     reader = house.pair(reads_by=reads_by, options=r"-c search_path=keys,public")
     writer = house.pair(options=r"-c search_path=keys,public")
-    writer.sql = f"UPDATE {table} SET n = n + 1 WHERE id = $1"
-    write = binary(form, data, types)
-    reader.stays(f"SELECT n FROM {table} WHERE id = {other}", lambda: write(writer))
-    reader.sees(lambda: write(writer), f"SELECT n FROM {table} WHERE id = {key}", f"SELECT sum(n) FROM {table}")
+
+    def write():
+        with_parameter(writer, f"UPDATE {table} SET n = n + 1 WHERE id = $1", form, data, types)
+
+    reader.stays(f"SELECT n FROM {table} WHERE id = {other}", write)
+    reader.sees(write, f"SELECT n FROM {table} WHERE id = {key}", f"SELECT sum(n) FROM {table}")
 
 
 @pytest.mark.parametrize("table, key, form, data, types", [
     ("k", "1", 0, b"1.0", (1700,)), ("k", "1", 0, b"1", (701,)), ("k", "1", 0, b" +01 ", ()),
     ("k", "1", 1, struct.pack("!d", 1), (701,)),
     ("ku", "'00000000-0000-0000-0000-000000000001'", 0, b"{000000000000-0000-0000-000000000001}", ()),
-    ("kt", "'key 1'", 0, b"key 1", (19,)), ("kb", "10000000000", 0, b"1e10", (1700,))], ids=lambda value: repr(value) if isinstance(value, bytes) else str(value))
+    ("kt", "'key 1'", 0, b"key 1", (19,)), ("kb", "10000000000", 0, b"1e10", (1700,))],
+    ids=lambda value: repr(value) if isinstance(value, bytes) else str(value))
 def test_a_key_in_a_parameter_that_is_not_canonical(house, reads_by, table, key, form, data, types):
     """Another spelling, or a type that is compared in another way: as wide as it must be."""
     reader = house.pair(reads_by=reads_by, options=r"-c search_path=keys,public")
     writer = house.pair(options=r"-c search_path=keys,public")
-    writer.sql = f"UPDATE {table} SET n = n + 1 WHERE id = $1"
-    reader.sees(lambda: binary(form, data, types)(writer), f"SELECT n FROM {table} WHERE id = {key}")
+    update = f"UPDATE {table} SET n = n + 1 WHERE id = $1"
+    reader.sees(lambda: with_parameter(writer, update, form, data, types), f"SELECT n FROM {table} WHERE id = {key}")
 
 
 def test_a_named_statement_with_one_key_after_another(house, reads_by):
@@ -1420,7 +1429,7 @@ WIDE = [
     Write("insert_of_a_subquery", "INSERT INTO o VALUES ((SELECT {new}), 5)",
           ["SELECT total FROM o WHERE k_id = {new}"]),
     Write("insert_of_a_serial", [("INSERT INTO serial_key (n) VALUES ($1)", 1)],
-          ["SELECT n FROM serial_key WHERE id = (SELECT last_value + 1 FROM serial_key_id_seq)", "SELECT count(*) FROM serial_key"][1:]),
+          ["SELECT count(*) FROM serial_key"]),
     Write("insert_of_a_default", "INSERT INTO default_key (n) VALUES (1)", ["SELECT n FROM default_key WHERE id = 5"],
           before=["DELETE FROM default_key WHERE id = 5"]),
     Write("insert_of_default_itself", "INSERT INTO default_key VALUES (DEFAULT, 1)",
@@ -1446,7 +1455,7 @@ WIDE = [
     Write("trigger_that_changes_the_key", "INSERT INTO shifted VALUES ({new}, 1)",
           ["SELECT n FROM shifted WHERE id = {new} + 1000", "SELECT count(*) FROM shifted"]),
     Write("trigger_that_changes_the_key_of_an_update", "UPDATE shifted SET n = n + 1 WHERE id = (SELECT min(id) FROM "
-          "shifted WHERE id < 100)", ["SELECT count(*) FROM shifted WHERE id < 100"], before=[]),
+          "shifted WHERE id < 100)", ["SELECT count(*) FROM shifted WHERE id < 100"]),
     Write("trigger_that_replaces_the_row", "UPDATE swapped SET n = n + 1 WHERE id = 1",
           ["SELECT n FROM swapped WHERE id = 1", "SELECT n FROM swapped WHERE id = 1001"],
           before=["DELETE FROM swapped WHERE id IN (1, 1001)", "INSERT INTO swapped VALUES (1, 1)"]),
@@ -1461,8 +1470,8 @@ WIDE = [
     Write("rule_to_another_table_and_key", "UPDATE ruled SET n = {new} WHERE id = 1",
           ["SELECT n FROM unused WHERE id = 2"]),
     Write("partitioned", ("UPDATE parted SET n = n + 1 WHERE id = $1", 2),
-          ["SELECT n FROM parted WHERE id = 2", "SELECT sum(n) FROM parted_0", "SELECT sum(n) FROM parted_1"][:1]),
-    Write("a_partition_itself", "UPDATE parted_0 SET n = n + 1; UPDATE parted_1 SET n = n + 1".split("; ")[0:2],
+          ["SELECT n FROM parted WHERE id = 2", "SELECT sum(n) FROM parted"]),
+    Write("a_partition_itself", ["UPDATE parted_0 SET n = n + 1", "UPDATE parted_1 SET n = n + 1"],
           ["SELECT n FROM parted WHERE id = 2", "SELECT n FROM parted WHERE id = 3"]),
     Write("an_heir_of_the_same_key", "UPDATE young SET n = n + 1 WHERE id = 1",
           ["SELECT n FROM old WHERE id = 1 ORDER BY 1", "SELECT sum(n) FROM old"]),
@@ -1496,7 +1505,8 @@ def test_a_write_that_is_not_confined_moves_every_key(keyed, write):
 def test_the_next_key_of_a_sequence(keyed, table):
     """A row that was asked for before it was there, by a key that the insert does not name."""
     reader, writer = keyed
-    for insert in (f"INSERT INTO {table} (n) VALUES ($1)", f"INSERT INTO {table} VALUES (DEFAULT, $1)", f"INSERT INTO {table} (n) SELECT $1::int"):
+    for insert in (f"INSERT INTO {table} (n) VALUES ($1)", f"INSERT INTO {table} VALUES (DEFAULT, $1)",
+                   f"INSERT INTO {table} (n) SELECT $1::int"):
         following = int(reader.judge.one(f"SELECT last_value + 1 FROM {table}_id_seq"))
         reader.sees(lambda: writer.write(insert, 5), f"SELECT n FROM {table} WHERE id = {following}")
 
@@ -1607,10 +1617,12 @@ def test_one_key_in_every_way_to_say_it_writes_the_same_row(keyed):
     """However a write says which key it means, a plain read of that key sees it."""
     reader, writer = keyed
     for condition in KEY_TWO:
-        reader.sees(lambda: writer.write(f"UPDATE k SET n = n + 1 WHERE {condition}"), TWO, "SELECT n FROM k WHERE code = 'c2'")
+        reader.sees(lambda: writer.write(f"UPDATE k SET n = n + 1 WHERE {condition}"), TWO,
+                    "SELECT n FROM k WHERE code = 'c2'")
 
 
-TYPES = {  # type: ways to write one value
+# By type, ways to write one value.
+TYPES = {
     "uuid": ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'",
              "'{a0eebc999c0b4ef8bb6d6bb9bd380a11}'", "uuid 'a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11'"],
     "text": ["'a b'", r"E'a\x20b'", "'a' || ' b'", "$$a b$$", r"U&'a\0020b'", "'a b'::varchar", "'a b'::name",
@@ -1653,7 +1665,8 @@ KEYS_SCRIPT += """
 CREATE EXTENSION citext SCHEMA keys; CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2',
   deterministic = false);
 CREATE TYPE mood AS ENUM ('bad', 'good'); CREATE DOMAIN small AS int CHECK (value < 100); CREATE DOMAIN word AS text;
-""" + "".join(f"CREATE TABLE typed_{number} (id {name} PRIMARY KEY, n int); INSERT INTO typed_{number} VALUES ({values[0]}, 1);\n" for number, (name, values) in enumerate(TYPES.items()))
+""" + "".join(f"CREATE TABLE typed_{number} (id {name} PRIMARY KEY, n int);"
+              f"INSERT INTO typed_{number} VALUES ({values[0]}, 1);\n" for number, (name, values) in enumerate(TYPES.items()))
 KEYS_SCRIPT += "SET search_path = public;"
 
 
@@ -1667,7 +1680,7 @@ def test_one_value_in_every_way_to_write_it_is_one_key(keyed, number, name):
     for value in TYPES[name]:
         writer.write(f"DELETE FROM typed_{number} WHERE id = {value}")
         reader.agree(reads[0])
-        reader.sees(lambda: writer.write(f"INSERT INTO typed_{number} SELECT {value}, 5" if "SELECT" in value else f"INSERT INTO typed_{number} VALUES ({value}, 5)"), *reads, warm=False)
+        reader.sees(lambda: writer.write(f"INSERT INTO typed_{number} VALUES ({value}, 5)"), *reads, warm=False)
 
 
 @pytest.mark.parametrize("setting, table, mine, theirs", [
@@ -1682,7 +1695,8 @@ def test_a_key_is_read_with_the_settings_of_its_session(keyed, setting, table, m
     reader, writer = keyed
     writer.write("SET escape_string_warning = off")
     writer.write(f"SET {setting}")
-    reader.sees(lambda: writer.write(f"UPDATE typed_{table} SET n = n + 1 WHERE id = {theirs}"), f"SELECT n FROM typed_{table} WHERE id = {mine}", warm=False)
+    reader.sees(lambda: writer.write(f"UPDATE typed_{table} SET n = n + 1 WHERE id = {theirs}"),
+                f"SELECT n FROM typed_{table} WHERE id = {mine}", warm=False)
 
 
 @pytest.mark.parametrize("encoding, codec, key", [("LATIN1", "latin-1", "é"), ("LATIN1", "latin-1", "ü"),
@@ -1692,15 +1706,13 @@ def test_a_key_of_text_in_another_encoding(keyed, writes_by, encoding, codec, ke
     """Written by a session of one client encoding, read by another's, and the other way round."""
     utf8, foreign = keyed
     foreign.both(f"SET client_encoding = '{encoding}'")
-    read, update = f"SELECT n FROM kt WHERE id = '{key}'", f"UPDATE kt SET n = n + 1 WHERE id = '{key}'"
+    read, update = f"SELECT n FROM kt WHERE id = '{key}'", "UPDATE kt SET n = n + 1 WHERE id = $1"
 
     def write_abroad():
         if writes_by == "simple":
-            got = foreign.through.ask(wire.query(update.encode(codec)))
+            got = foreign.through.ask(wire.query(harness.written_out(update, [key]).encode(codec)))
         else:
-            value = key.encode(codec)
-            bound = wire.message("B", wire.text("") + wire.text("") + struct.pack("!hhi", 0, 1, len(value)) + value + struct.pack("!h", 0))
-            got = foreign.through.ask(wire.parse("", "UPDATE kt SET n = n + 1 WHERE id = $1") + bound + wire.execute() + wire.SYNC)
+            got = with_parameter(foreign, update, 0, key.encode(codec))
         assert [one.tag for one in got if one.kind == "C"] == ["UPDATE 1"], got
 
     utf8.sees(write_abroad, read, "SELECT sum(n) FROM kt", warm=False)
@@ -1708,7 +1720,7 @@ def test_a_key_of_text_in_another_encoding(keyed, writes_by, encoding, codec, ke
     for _ in range(2):
         foreign.both_bytes(question)
     for _ in range(2):
-        utf8.write(update if writes_by == "simple" else "UPDATE kt SET n = n + 1 WHERE id = $1", *(() if writes_by == "simple" else (key,)))
+        utf8.write(update, key)
         for _ in range(2):
             foreign.both_bytes(question)
 
@@ -1716,12 +1728,13 @@ def test_a_key_of_text_in_another_encoding(keyed, writes_by, encoding, codec, ke
 def test_a_column_that_a_rule_tracks(house, reads_by, writes_by):
     """`track: [owner]`: reads and writes by a column that is no key are told apart as well."""
     rules = [{"name": "by owner", "match": {"tables": ["keys.tracked"]}, "track": ["owner"]}]
-    house.postgres.run("CREATE TABLE IF NOT EXISTS keys.tracked (id int PRIMARY KEY, owner text, n int); TRUNCATE keys.tracked; "
-                       "INSERT INTO keys.tracked SELECT i, 'o' || i % 3, i FROM generate_series(1, 9) i", house.database)
+    house.postgres.run("CREATE TABLE IF NOT EXISTS keys.tracked (id int PRIMARY KEY, owner text, n int);"
+                       "TRUNCATE keys.tracked; INSERT INTO keys.tracked SELECT i, 'o' || i % 3, i FROM generate_series(1, 9) i", house.database)
     pgmemo = Pgmemo(house.postgres.uri(house.database), config={"rules": rules})
     try:
-        reader, writer = (harness.Pair(pgmemo, house.postgres, house.database, reads_by=reads_by, writes_by=writes_by, options="-c search_path=keys") for _ in range(2))
-        mine, other = "SELECT id, n FROM tracked WHERE owner = 'o1' ORDER BY id", "SELECT id, n FROM tracked WHERE owner = 'o2' ORDER BY id"
+        reader, writer = (harness.Pair(pgmemo, house.postgres, house.database, reads_by=reads_by, writes_by=writes_by,
+                                       options="-c search_path=keys") for _ in range(2))
+        mine, other = (f"SELECT id, n FROM tracked WHERE owner = '{owner}' ORDER BY id" for owner in ("o1", "o2"))
 
         def write():
             writer.write("UPDATE tracked SET n = n + 1 WHERE owner = $1", "o1")

@@ -179,7 +179,7 @@ WAYS = {
     "discard_all": (["SET TimeZone = 'Asia/Tokyo'"], ["DISCARD ALL"]),
     "reset_all": (["SET TimeZone = 'Asia/Tokyo'"], ["RESET ALL"]),
     "set_config": ([f"SELECT set_config('TimeZone', {TOKYO}, false)"],
-                   [f"SELECT pg_catalog.set_config('timezone', 'UTC', false)"]),
+                   ["SELECT pg_catalog.set_config('timezone', 'UTC', false)"]),
     "set_config_of_parameters": ([("SELECT set_config($1, $2, false)", "TimeZone", "Asia/Tokyo")], ["RESET TimeZone"]),
     "set_config_local_alone": ([f"SELECT set_config('TimeZone', {TOKYO}, true)"], []),
     "set_config_local": (["BEGIN", f"SELECT set_config('TimeZone', {TOKYO}, true)"], ["COMMIT"]),
@@ -221,7 +221,8 @@ def say(pair, statements):
 
 @pytest.mark.parametrize("change, undo", WAYS.values(), ids=WAYS.keys())
 def test_a_setting_counts_however_it_was_changed(plain, start, change, undo):
-    """P2: nothing that the server reports tells of these in time; the reads behind each are right, and so are another session's."""
+    """P2: nothing that the server reports tells of these in time; the reads behind each are right, and so are
+    another session's."""
     pair = start()
     plain.warm(WHEN)
     pair.warm(WHEN)
@@ -238,8 +239,8 @@ def test_a_setting_counts_however_it_was_changed(plain, start, change, undo):
 @pytest.mark.parametrize("sql", [
     f"SET TimeZone = 'Asia/Tokyo'; {WHEN}; SET TimeZone = 'UTC'", f"SET TimeZone = 'Asia/Tokyo'; {WHEN}",
     f"{WHEN}; SET TimeZone = 'Asia/Tokyo'", f"BEGIN; SET TimeZone = 'Asia/Tokyo'; {WHEN}; ROLLBACK; {WHEN}",
-    f"BEGIN; SET LOCAL TimeZone = 'Asia/Tokyo'; {WHEN}; COMMIT", f"SET TimeZone = 'Asia/Tokyo'; SELECT 1/0",
-    f"SET LOCAL TimeZone = 'Asia/Tokyo'; {WHEN}", f"BEGIN; SET TimeZone = 'Asia/Tokyo'; SELECT 1/0; COMMIT",
+    f"BEGIN; SET LOCAL TimeZone = 'Asia/Tokyo'; {WHEN}; COMMIT", "SET TimeZone = 'Asia/Tokyo'; SELECT 1/0",
+    f"SET LOCAL TimeZone = 'Asia/Tokyo'; {WHEN}", "BEGIN; SET TimeZone = 'Asia/Tokyo'; SELECT 1/0; COMMIT",
     f"SELECT set_config('TimeZone', 'Asia/Tokyo', true), at FROM moments; {WHEN}",
 ], ids=lambda sql: sql.replace(WHEN, "READ"))
 def test_settings_and_reads_in_one_text(plain, start, sql):
@@ -617,5 +618,6 @@ def test_target_session_attrs_finds_its_server(house, plain, start):
     for refused in ("read-only", "standby"):
         with pytest.raises(harness.psycopg2.OperationalError):
             house.pgmemo.connect(house.database, target_session_attrs=refused)
-    readonly = house.pgmemo.connect(house.database, options="-c default_transaction_read_only=on", target_session_attrs="read-only")
+    readonly = house.pgmemo.connect(house.database, options="-c default_transaction_read_only=on",
+                                    target_session_attrs="read-only")
     readonly.close()

@@ -263,7 +263,8 @@ def test_ddl_changes_what_a_row_description_says(house, reads_by, writes_by, cha
     """Q7: names, types, their modifiers and the OIDs of tables are a part of the entry, and go stale with DDL."""
     pair = house.pair(reads_by=reads_by, writes_by=writes_by, twin=None)
     pair.write("DROP SCHEMA IF EXISTS elsewhere CASCADE; DROP TABLE IF EXISTS away", by="simple")
-    pair.write("DO $$ BEGIN DROP VIEW IF EXISTS described; EXCEPTION WHEN wrong_object_type THEN DROP TABLE described; END $$", by="simple")
+    pair.write("DO $$ BEGIN DROP VIEW IF EXISTS described; "
+               "EXCEPTION WHEN wrong_object_type THEN DROP TABLE described; END $$", by="simple")
     pair.write("DROP TABLE IF EXISTS likewise; CREATE TABLE described (id int, short varchar(20), amount numeric(10,2));"
                "CREATE TABLE likewise (id int, short varchar(20), amount numeric(10,2))", by="simple")
     pair.warm(DESCRIBED)
@@ -349,8 +350,8 @@ def test_a_notification_in_a_reply_is_not_kept(house, pair, reader):
     gate = house.postgres.connect(house.database, autocommit=False)
     harness.Session(gate).run("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
     pair.through.send(wire.query(sql))
-    harness.eventually(lambda: house.postgres.run("SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'items'::regclass", house.database),
-                       "it waits")
+    waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'items'::regclass"
+    harness.eventually(lambda: house.postgres.run(waiting, house.database), "it waits")
     reader.through.query("NOTIFY news, 'for those who listen'")
     gate.close()
     assert wire.kinds(pair.through.until("Z")) == "TDCAZ"

@@ -10,6 +10,7 @@ import re
 from .model import Column, Relation
 from .values import BIGINT, BOOL, INT, TEXT, quoted
 
+KEYS = ("id", "k", "ref")
 COMPARISONS = ("<", "<=", ">", ">=", "<>")
 PATTERNS = ("'a%'", "'%b'", "'_'", "'%'", "'A%'")
 MOST = 4000  # what a query may cost: some milliseconds
@@ -35,7 +36,8 @@ class Grammar:
         self.model = model
         self.names = 0
         self.takes_parameters = False
-        self.row = 1  # whose values are asked for rather than others
+        self.rows = [1]  # whose values are asked for rather than others
+        self.row = 1  # rather than those
         self.start()
 
     def start(self):
@@ -103,13 +105,13 @@ class Grammar:
             text = "ONLY " + text
         columns = relation.columns
         if len(columns) > 1 and self.chance(0.06):
-            columns = [Column(other.name, column.type, column.is_clock)
+            columns = [Column(other.name, column.type, column.is_clock, is_key=column.is_key)
                        for column, other in zip(columns, columns[1:] + columns[:1])]
             return f"{text} AS {alias} ({', '.join(column.name for column in columns)})", [(alias, columns)]
         return f"{text} AS {alias}" if self.chance(0.5) else f"{text} {alias}", [(alias, columns)]
 
     def source(self, depth, outer=()):
-        make = self.choose((10 if depth else 1, self._plain_source), (3 * depth, self._subquery_source), (4 * depth, self._join_source),
+        make = self.choose((6 if depth else 1, self._plain_source), (3 * depth, self._subquery_source), (6 * depth, self._join_source),
                            (depth, self._function_source))
         return make(depth, outer)
 
@@ -143,31 +145,37 @@ class Grammar:
         scope = left_scope + right_scope
         if how == "CROSS JOIN":
             return f"{left} CROSS JOIN {right}", scope
-        pairs = [(f"{a}.{one.name}", f"{b}.{two.name}") for a, ones in left_scope for one in ones for b, twos in right_scope
-                 for two in twos if one.type.family == two.type.family and one.type.family != "jsonb"]
-        condition = " = ".join(self.rng.choice(pairs)) if pairs else "true"
-        # FULL JOIN takes equalities of both sides only, and conditions on one side.
-        if self.chance(0.4):
-            side = scope if how != "FULL JOIN" else self.rng.choice([left_scope, right_scope])
-            condition += f" AND {self.equality(side)}"
-        return f"{left} {how} {right} ON {condition}", scope
+        conditions = [self.correlation(left_scope, right_scope)]
+        # A constant on either side: whether it confines anything depends on the kind of the join.
+        if self.chance(0.6):
+            conditions.append(self.equality(self.rng.choice([left_scope, right_scope])))
+        self.rng.shuffle(conditions)
+        return f"{left} {how} {right} ON {' AND '.join(conditions)}", scope
 
     # --- expressions
 
     def columns_of(self, scope, family=None):
-        return [(f"{alias}.{column.name}" if alias else column.name, column.type) for alias, columns in scope for column in columns
+        """[(text, column)]."""
+        return [(f"{alias}.{column.name}" if alias else column.name, column) for alias, columns in scope for column in columns
                 if not column.is_clock and (family is None or column.type.family == family)]
 
-    def column(self, scope, family=None):
-        """(text, type) of one; the first columns of a relation, its keys, come more often."""
+    def column(self, scope, family=None, key_share=0.3):
+        """(text, type) of one, rather of one that rows are found by."""
         found = self.columns_of(scope, family)
+        keys = [(text, column) for text, column in found if column.is_key]
         if not found:
             return None
-        return self.rng.choice(found[:2]) if self.chance(0.3) else self.rng.choice(found)
+        text, column = self.rng.choice(keys if keys and self.chance(key_share) else found)
+        return text, column.type
 
-    def value(self, type_):
+    def value(self, type_, row_share=0.7):
         """A constant or a parameter, to be compared with something of this type."""
-        return self.spelled(type_, type_.at(self.row) if self.chance(0.75) else type_.pick(self.rng))
+        if self.chance(row_share):
+            return self.spelled(type_, type_.at(self.row))
+        return self.spelled(type_, type_.at(self.rng.choice(self.rows)) if self.chance(0.7) else type_.pick(self.rng))
+
+    def other_value(self, type_):
+        return self.value(type_, 0)
 
     def spelled(self, type_, value):
         if self.takes_parameters and self.chance(0.7):
@@ -253,49 +261,53 @@ class Grammar:
 
     # --- conditions
 
-    def where(self, scope, depth, outer=(), share=0.8):
+    def where(self, scope, depth, outer=(), share=0.65):
         if not self.chance(share):
             return ""
         conditions = [self.predicate(scope, max(depth, 0))]
         if outer and self.chance(0.8):
             conditions.append(self.correlation(scope, outer))
-        if self.chance(0.3):
+        if self.chance(0.12):
             conditions.append(self.equality(scope))
         self.rng.shuffle(conditions)
         return " WHERE " + " AND ".join(conditions)
 
     def correlation(self, scope, outer):
-        pairs = [(one, two) for one, type_ in self.columns_of(scope) for two, other in self.columns_of(outer)
-                 if one != two and type_.family == other.family and type_.family != "jsonb"]
-        return " = ".join(self.rng.choice(pairs)) if pairs else "true"
+        """A column of one equals a column of the other, rather keys."""
+        pairs = [(one, two, first.is_key and second.is_key) for one, first in self.columns_of(scope) for two, second in self.columns_of(outer)
+                 if one != two and first.type.family == second.type.family and first.type.family != "jsonb"]
+        if not pairs:
+            return "true"
+        keys = [pair for pair in pairs if pair[2]]
+        return " = ".join(self.rng.choice(keys if keys and self.chance(0.6) else pairs)[:2])
 
     def equality(self, scope):
         """What confines a read to few values of a column, or looks as if it did."""
-        column = self.column(scope)
+        column = self.column(scope, key_share=0.6)
         if column is None:
             return "true"
         name, type_ = column
-        value = lambda: self.value(type_)
         form = self.choose((12, "="), (2, "flipped"), (4, "in"), (3, "any"), (2, "or"), (1, "distinct"), (1, "is true"), (1, "row"))
         if form == "=":
-            return f"{name} = {value()}"
+            return f"{name} = {self.value(type_)}"
         if form == "flipped":
-            return f"{value()} = {name}"
+            return f"{self.value(type_)} = {name}"
         if form == "in" or form == "any" and type_.family == "array":
-            return f"{name} IN ({', '.join(value() for _ in range(self.rng.randint(1, 3)))}{', NULL' if self.chance(0.1) else ''})"
+            listed = [self.value(type_)] + [self.other_value(type_) for _ in range(self.rng.randint(0, 2))]
+            return f"{name} IN ({', '.join(listed)}{', NULL' if self.chance(0.1) else ''})"
         if form == "any":
             return f"{name} = ANY ({self.array(type_)})"
         if form == "or":
-            return f"({name} = {value()} OR {name} = {value()})"
+            return f"({name} = {self.value(type_)} OR {name} = {self.other_value(type_)})"
         if form == "distinct":
-            return f"{name} IS NOT DISTINCT FROM {value()}"
+            return f"{name} IS NOT DISTINCT FROM {self.value(type_)}"
         if form == "is true":
-            return f"({name} = {value()}) {self.rng.choice(['IS TRUE', 'IS NOT FALSE', 'IS NOT TRUE', 'IS NOT NULL'])}"
+            return f"({name} = {self.value(type_)}) {self.rng.choice(['IS TRUE', 'IS NOT FALSE', 'IS NOT TRUE', 'IS NOT NULL'])}"
         other, other_type = self.column(scope)
-        return f"({name}, {other}) = ({value()}, {self.value(other_type)})"
+        return f"({name}, {other}) = ({self.value(type_)}, {self.value(other_type)})"
 
     def array(self, type_):
-        picked = [type_.at(self.row) if self.chance(0.3) else type_.pick(self.rng) for _ in range(self.rng.randint(0, 3))]
+        picked = [type_.at(self.rng.choice([self.row, *self.rows])) for _ in range(self.rng.randint(0, 3))]
         sql = type_.sql.removesuffix(" COLLATE app.ci")
         if self.takes_parameters and self.chance(0.6):
             escaped = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in picked)
@@ -399,7 +411,7 @@ class Grammar:
             if own.isidentifier() and own not in names and text.count(".") == 1:
                 names[at] = own
         listed = ", ".join(f"{text} AS {name}" for (text, _), name in zip(outputs, names))
-        return Query(f"{head}{listed}{tail}", [Column(name, type_) for (_, type_), name in zip(outputs, names)])
+        return Query(f"{head}{listed}{tail}", [Column(name, type_, is_key=name in KEYS) for (_, type_), name in zip(outputs, names)])
 
     def _select(self, depth, outer=(), families=None):
         text, scope = self.source(depth, outer)
@@ -476,7 +488,7 @@ class Grammar:
         right = self._select(0, outer, [column.type.family for column in left.columns])
         how = self.choose((3, "UNION ALL"), (3, "UNION"), (1, "INTERSECT"), (2, "EXCEPT"), (1, "EXCEPT ALL"))
         # Names and types are the left one's; where the right one had nothing of the kind, it has NULL.
-        return Query(f"{left.text} {how} {right.text}", [Column(column.name, column.type) for column in left.columns])
+        return Query(f"{left.text} {how} {right.text}", left.columns)
 
     def _with(self, depth, outer):
         inner = self.query(depth - 1)
@@ -519,7 +531,7 @@ class Grammar:
 
     def read(self):
         """A whole read, and its flags."""
-        make = self.choose((12, self._by_key), (4, self._star), (14, self._any_query), (0.6, self._identity), (0.5, self._catalog))
+        make = self.choose((8, self._by_key), (4, self._star), (18, self._any_query), (0.5, self._identity), (0.3, self._catalog))
         return self.affordable(make, MOST)
 
     def _by_key(self):
@@ -547,7 +559,7 @@ class Grammar:
         return Query(f"SELECT * FROM {text}{self.where(scope, 1, share=0.9)}", relation.columns, flags)
 
     def _any_query(self):
-        made = self.query(self.choose((3, 0), (4, 1), (1, 2)))
+        made = self.query(self.choose((2, 0), (5, 1), (1.5, 2)))
         # An order for all of it stands outside, where it cannot meet one that is inside.
         if self.chance(0.7):
             return Query(f"SELECT * FROM ({made.text}) AS top" + self._order(len(made.columns)), made.columns)

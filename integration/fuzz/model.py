@@ -11,6 +11,7 @@ class Column:
     type: values.Type
     is_clock: bool = False  # holds a time that differs between the two databases
     target: object = None  # the relation whose id it refers to
+    is_key: bool = False  # rows are found by it
 
 
 @dataclasses.dataclass(eq=False)
@@ -22,6 +23,7 @@ class Relation:
     kind: str = "table"
     keys: list = dataclasses.field(default_factory=list)  # lists of columns, each unique
     bases: frozenset = frozenset()  # names of the tables that its rows come from
+    referring: list = dataclasses.field(default_factory=list)  # those that have a foreign key to it
     cost: float = 5  # by how much it makes a query longer that reads it; see Grammar.cost
     is_deferrable: bool = False  # has a unique constraint that ON CONFLICT refuses
 
@@ -42,6 +44,15 @@ class Relation:
 
     def column(self, name):
         return next((column for column in self.columns if column.name == name), None)
+
+    def reach(self):
+        """Names of the tables whose rows may change with this one's: by foreign keys, and by triggers."""
+        reached = {"tally"}
+        found = [self]
+        for relation in found:
+            reached |= relation.bases
+            found += [other for other in relation.referring if other not in found]
+        return reached
 
     def plain_columns(self):
         """Those that a read may name and still be comparable between the databases."""

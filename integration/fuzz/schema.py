@@ -62,7 +62,7 @@ class Builder:
         for _ in range(self.rng.randint(3, 6)):
             self.table()
         for make, low, high in ((self.function, 2, 5), (self.view, 2, 5), (self.materialized_view, 0, 2), (self.writer, 2, 4),
-                                (self.trigger, 0, 3), (self.instead_of, 0, 1), (self.security, 0, 2), (self.rule, 0, 1), (self.shadow, 0, 2),
+                                (self.trigger, 1, 4), (self.instead_of, 0, 1), (self.security, 0, 2), (self.rule, 0, 1), (self.shadow, 0, 2),
                                 (self.ownership, 0, 2), (self.view, 0, 2)):
             for _ in range(self.rng.randint(low, high)):
                 make()
@@ -75,7 +75,7 @@ class Builder:
     def table(self):
         rng = self.rng
         name = self.fresh("t")
-        key = Column("id", rng.choice(values.KEYS))
+        key = Column("id", rng.choice(values.KEYS), is_key=True)
         columns = [key, Column("a", INT), Column("b", TEXT)]
         columns += [Column(f"c{at}", rng.choice(values.PAYLOADS)) for at in range(1, rng.randint(1, 4))]
         kind = rng.choices(["table", "partitioned", "parent", "unlogged"], [60, 22, 16, 2])[0]
@@ -87,7 +87,7 @@ class Builder:
         else:
             constraints.append("UNIQUE (id)" if shape == "unique" else "PRIMARY KEY (id)")
         if shape == "second":
-            columns.append(second := Column("k", rng.choice(values.KEYS)))
+            columns.append(second := Column("k", rng.choice(values.KEYS), is_key=True))
             if kind != "partitioned":
                 deferrable = second.type.family == "int" and rng.random() < 0.4
                 constraints.append("UNIQUE (k)" + " DEFERRABLE INITIALLY DEFERRED" * deferrable)
@@ -134,7 +134,8 @@ class Builder:
         if not targets or relation.kind == "unlogged":
             return []
         target = rng.choice(targets)
-        relation.columns.append(Column("ref", target.keys[0][0].type, target=target))
+        relation.columns.append(Column("ref", target.keys[0][0].type, target=target, is_key=True))
+        target.referring.append(relation)
         action = rng.choice(["CASCADE", "CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION"])
         on_update = rng.choice(["CASCADE", "CASCADE", "SET NULL", "NO ACTION"])
         when = rng.choice(["", "", " DEFERRABLE", " DEFERRABLE INITIALLY DEFERRED"])
@@ -211,7 +212,7 @@ class Builder:
                            for column, name in zip(columns, names))
         where = self.grammar.where([("", relation.columns)], 0, share=0.5)
         return Query(f"SELECT {listed} FROM {relation.full_name}{where}",
-                     [Column(name, column.type) for name, column in zip(names, columns)]), "view"
+                     [Column(name, column.type, is_key=column.is_key) for name, column in zip(names, columns)]), "view"
 
     def viewed(self, name, query, kind):
         grammar = self.grammar
@@ -317,7 +318,7 @@ class Builder:
         key = table.columns[0].type
         made = [
             ("BEFORE UPDATE", row, "", "NEW.a := coalesce(NEW.a, 0) + 1; RETURN NEW;"),
-            ("BEFORE INSERT OR UPDATE", row, "", f"IF NEW.b = 'ab' THEN NEW.id := {key.plain(key.values[1])}; END IF; RETURN NEW;"),
+            ("BEFORE INSERT OR UPDATE", row, "", f"IF NEW.b < 'b' THEN NEW.id := {key.plain(key.at(rng.randint(1, ROWS + 5)))}; END IF; RETURN NEW;"),
             ("BEFORE DELETE", row, "", "IF OLD.b = 'b' THEN RETURN NULL; END IF; RETURN OLD;"),
             ("AFTER INSERT OR UPDATE OR DELETE", row, "", f"{bump}; RETURN NULL;"),
             ("AFTER UPDATE OF b", row, " WHEN (OLD.b IS DISTINCT FROM NEW.b)", f"{bump}; RETURN NULL;"),

@@ -42,7 +42,7 @@ class Workload:
         self.writer = Writer(self.rng, self.builder)
         self.changer = Changer(self.rng, self.builder)
         self.turns = {number: Turn() for number in USERS}
-        self.rows = self.rng.sample(range(1, ROWS + 1), 4)  # those that most is about
+        self.grammar.rows = self.rng.sample(range(1, ROWS + 1), 4)
         self.steps = list(self.builder.steps)
         self.pool = []
 
@@ -67,13 +67,14 @@ class Workload:
         self.steps.append(Step(0, "settle", "session"))
 
     def choose_row(self):
-        self.grammar.row = self.rng.choice(self.rows) if self.chance(0.8) else self.rng.randint(1, ROWS)
+        self.grammar.row = self.rng.choice(self.grammar.rows) if self.chance(0.85) else self.rng.randint(1, ROWS)
 
     # --- the ways to go on
 
     def attack(self):
-        aim = self.rng.choice(self.builder.model.tables).bases
-        likely = [read for read in self.pool if read.bases & aim] or self.pool
+        table = self.rng.choice(self.builder.model.tables)
+        aim, reach = table.bases, table.reach()
+        likely = [read for read in self.pool if read.bases & reach] or self.pool
         readers = self.rng.sample(list(self.turns), self.rng.randint(1, 2))
         asked = [(number, self.rng.choice(likely if self.chance(0.85) else self.pool)) for number in readers
                  for _ in range(self.rng.randint(1, 3))]
@@ -180,7 +181,7 @@ class Workload:
             return
         turn.has_written = turn.transaction > 0
         self.choose_row()
-        if row and self.chance(0.8):
+        if row and self.chance(0.4):
             self.grammar.row = row
         self.writer.aim = aim if self.chance(0.85) else frozenset()
         self.steps += self.writer.steps(number)

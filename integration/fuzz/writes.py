@@ -4,12 +4,11 @@ What a write does must not depend on the order in which PostgreSQL meets rows: a
 themselves (`id = 20 - id`) and so fails or succeeds as a whole, joins yield one row for each target row, what triggers do
 to other rows commutes.
 """
-from .grammar import MOST
+from .grammar import KEYS, MOST
 from .schema import ROWS
 from .script import SEPARATOR, Step
 from .values import INT, quoted
 
-KEYS = ("id", "k", "ref")
 GENERATED = ("twice", "n", "touched")
 
 
@@ -69,8 +68,8 @@ class Writer:
 
     def dml(self, relation=None):
         relation = relation or self.target()
-        make = self.grammar.choose((4, self._insert), (4, self._upsert), (9, self._update), (2, self._update_from), (1, self._update_key),
-                                   (2.5, self._delete), (0.7, self._delete_using), (1.5, self._insert_select), (1.5, self._merge), (2, self._cte))
+        make = self.grammar.choose((4, self._insert), (4, self._upsert), (9, self._update), (2, self._update_from), (2, self._update_key),
+                                   (3, self._delete), (0.7, self._delete_using), (1.5, self._insert_select), (1.5, self._merge), (2, self._cte))
         return make(relation)
 
     def _returning(self, relation):
