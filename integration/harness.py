@@ -705,11 +705,12 @@ class House:
         self.pairs.append(Pair(self.pgmemo, self.postgres, database or self.database, user, **{"twin": self.twin, **more}))
         return self.pairs[-1]
 
-    def plain(self, user="postgres"):
-        """One for all tests, which leave it as it is: two backends less for each."""
-        if user not in self.untouched:
-            self.untouched[user] = Pair(self.pgmemo, self.postgres, self.database, user, twin=self.twin)
-        return self.untouched[user]
+    def plain(self, user="postgres", which=0, **parameters):
+        """One for all tests, which leave it as they find it: that saves two backends for each."""
+        key = user, which, *parameters.items()
+        if key not in self.untouched:
+            self.untouched[key] = Pair(self.pgmemo, self.postgres, self.database, user, twin=self.twin, **parameters)
+        return self.untouched[key]
 
     def close_pairs(self):
         """All but the plain ones."""

@@ -617,23 +617,6 @@ CLOSURES = [
 ]
 
 
-def test_two_phases_by_two_sessions(stage, reads_by, writes_by):
-    """What is prepared is seen by nobody, and by everybody once another session has committed it."""
-    case = next(case for case in CLOSURES if case.name == "trigger_after_trigger")
-    house = stage.of(case, writes_by)
-    path = {"options": f"-c search_path={case.schema(writes_by)},public"}
-    reader, writer, other = (house.pair(reads_by=reads_by, writes_by=writes_by, **path) for _ in range(3))
-    name = f"{house.database}_{writes_by}"
-    for write in (INSERT_T, UPDATE_U):
-        run(writer, ["BEGIN", write, f"PREPARE TRANSACTION '{name}'"])
-        reader.agree(NOTES)
-        reader.sees(lambda: other.write(f"COMMIT PREPARED '{name}'"), NOTES, "SELECT * FROM u ORDER BY id")
-    run(writer, ["BEGIN", INSERT_T, f"PREPARE TRANSACTION '{name}'"])
-    reader.stays(NOTES, lambda: None)
-    other.write(f"ROLLBACK PREPARED '{name}'")
-    reader.agree(NOTES)
-
-
 @pytest.fixture(scope="module")
 def roles(postgres):
     for role, attributes in (("an_alice", "LOGIN"), ("an_bob", "LOGIN"), ("an_group", "NOLOGIN")):
@@ -698,9 +681,11 @@ def house(shared):
 
 def play(stage, case, reads_by, writes_by):
     house = stage.of(case, writes_by)
-    path = {"options": f"-c search_path={case.schema(writes_by)},public"}
-    reader = house.pair(reads_by=reads_by, **path)
-    writer = house.pair(writes_by=writes_by, **path)
+    schema = case.schema(writes_by)
+    reader = house.plain()
+    reader.reads_by = reads_by
+    reader.both(f"SET search_path = {schema}, public", by="simple")
+    writer = house.pair(writes_by=writes_by, options=f"-c search_path={schema},public")
 
     def local(write):
         if isinstance(write, str):
@@ -727,6 +712,23 @@ def test_a_read_is_seen_through(stage, case, reads_by, writes_by):
 def test_a_write_moves_all_that_it_touches(stage, case, reads_by, writes_by):
     """And nothing else, where that can be told."""
     play(stage, case, reads_by, writes_by)
+
+
+def test_two_phases_by_two_sessions(stage, reads_by, writes_by):
+    """What is prepared is seen by nobody, and by everybody once another session has committed it."""
+    case = next(case for case in CLOSURES if case.name == "trigger_after_trigger")
+    house = stage.of(case, writes_by)
+    path = {"options": f"-c search_path={case.schema(writes_by)},public"}
+    reader, writer, other = (house.pair(reads_by=reads_by, writes_by=writes_by, **path) for _ in range(3))
+    name = f"{house.database}_{writes_by}"
+    for write in (INSERT_T, UPDATE_U):
+        run(writer, ["BEGIN", write, f"PREPARE TRANSACTION '{name}'"])
+        reader.agree(NOTES)
+        reader.sees(lambda: other.write(f"COMMIT PREPARED '{name}'"), NOTES, "SELECT * FROM u ORDER BY id")
+    run(writer, ["BEGIN", INSERT_T, f"PREPARE TRANSACTION '{name}'"])
+    reader.stays(NOTES, lambda: None)
+    other.write(f"ROLLBACK PREPARED '{name}'")
+    reader.agree(NOTES)
 
 
 def test_a_path_where_the_catalog_is_last(house, start):
@@ -1258,7 +1260,7 @@ CONFINED = [
     Write("update_in_a_cte", ("WITH w AS (UPDATE k SET n = n + 1 WHERE id = $1 RETURNING n) SELECT n FROM w", 1),
           [ONE]),
     Write("update_in_a_transaction", ["BEGIN", ("UPDATE k SET n = n + 1 WHERE id = $1", 1),
-                                      ("UPDATE k SET n = n + 1 WHERE id = $1", 3), "COMMIT"], [ONE, THREE]),
+                                      ("UPDATE k SET n = n + 1 WHERE id = $1", 3), "COMMIT"], [ONE, THREE], []),
     Write("update_of_another_unique_column", ("UPDATE k SET n = n + 1 WHERE code = $1", "c1"),
           ["SELECT n FROM k WHERE code = 'c1'", ONE],
           ["SELECT n FROM k WHERE code = 'c2'", "SELECT n FROM k WHERE code IN ('c2', 'c3')"]),
@@ -1303,7 +1305,15 @@ CONFINED = [
 
 
 @pytest.fixture
-def keyed(start):
+def keyed(house, reads_by, writes_by):
+    """A reader and a writer for all tests that leave them as they are."""
+    reader, writer = (house.plain(which=which, options=r"-c search_path=keys,public") for which in (1, 2))
+    reader.reads_by, writer.writes_by = reads_by, writes_by
+    return reader, writer
+
+
+@pytest.fixture
+def keyed_anew(start):
     return start(options=r"-c search_path=keys,public"), start(options=r"-c search_path=keys,public")
 
 
@@ -1328,6 +1338,17 @@ def test_a_write_by_key_moves_its_rows_and_no_others(keyed, write):
         reader.stays(sql, lambda: once(next(_new_keys))())
     new = next(_new_keys)
     reader.sees(once(new), *with_new(write.moves, new))
+
+
+@pytest.mark.parametrize("write", [
+    [("UPDATE k SET n = n + 1 WHERE id = $1", 1)], ["BEGIN", ("UPDATE k SET n = n + 1 WHERE id = $1", 1), "COMMIT"],
+    ["BEGIN", "SAVEPOINT s", ("UPDATE k SET n = n + 1 WHERE id = $1", 1), "RELEASE s", "COMMIT"]],
+    ids=["autocommit", "transaction", "savepoint"])
+def test_a_session_that_only_writes_is_confined_from_its_first_statement(keyed, keyed_anew, write):
+    """Whether its settings are known does not depend on its having read anything."""
+    reader, (_, writer) = keyed[0], keyed_anew
+    reader.stays(TWO, lambda: run(writer, write))
+    reader.sees(lambda: run(writer, write), ONE)
 
 
 def with_parameter(writer, sql, form, data, types=()):
@@ -1690,9 +1711,9 @@ def test_one_value_in_every_way_to_write_it_is_one_key(keyed, number, name):
     ("bytea_output = 'escape'", list(TYPES).index("bytea"), "'ab'", r"'\x6162'"),
     ("standard_conforming_strings = off", list(TYPES).index("text"), "'a b'", r"'a\x20b'"),
 ])
-def test_a_key_is_read_with_the_settings_of_its_session(keyed, setting, table, mine, theirs):
+def test_a_key_is_read_with_the_settings_of_its_session(keyed_anew, setting, table, mine, theirs):
     """One text, two sessions, two values: and two texts, one value."""
-    reader, writer = keyed
+    reader, writer = keyed_anew
     writer.write("SET escape_string_warning = off")
     writer.write(f"SET {setting}")
     reader.sees(lambda: writer.write(f"UPDATE typed_{table} SET n = n + 1 WHERE id = {theirs}"),
@@ -1702,9 +1723,9 @@ def test_a_key_is_read_with_the_settings_of_its_session(keyed, setting, table, m
 @pytest.mark.parametrize("encoding, codec, key", [("LATIN1", "latin-1", "é"), ("LATIN1", "latin-1", "ü"),
                                                   ("WIN1252", "cp1252", "é"), ("EUC_JP", "euc_jp", "日本"),
                                                   ("LATIN9", "iso8859-15", "ü"), ("SJIS", "shift_jis", "日本")])
-def test_a_key_of_text_in_another_encoding(keyed, writes_by, encoding, codec, key):
+def test_a_key_of_text_in_another_encoding(keyed_anew, writes_by, encoding, codec, key):
     """Written by a session of one client encoding, read by another's, and the other way round."""
-    utf8, foreign = keyed
+    utf8, foreign = keyed_anew
     foreign.both(f"SET client_encoding = '{encoding}'")
     read, update = f"SELECT n FROM kt WHERE id = '{key}'", "UPDATE kt SET n = n + 1 WHERE id = $1"
 

@@ -11,6 +11,7 @@ from .model import Column, Relation
 from .values import BIGINT, BOOL, INT, TEXT, quoted
 
 KEYS = ("id", "k", "ref")
+WEIGHTS = {"table": 4, "partitioned": 4, "parent": 4, "partition": 1, "child": 1}
 COMPARISONS = ("<", "<=", ">", ">=", "<>")
 PATTERNS = ("'a%'", "'%b'", "'_'", "'%'", "'A%'")
 MOST = 4000  # what a query may cost: some milliseconds
@@ -85,8 +86,8 @@ class Grammar:
         return relation
 
     def weighted(self, relations):
-        """Parts of a table come less often than what is made of it."""
-        return self.rng.choices(relations, [1 if relation.kind in ("partition", "child") else 3 for relation in relations])[0]
+        """Tables come most, parts of them least."""
+        return self.rng.choices(relations, [WEIGHTS.get(relation.kind, 2) for relation in relations])[0]
 
     def uses(self, thing):
         self.bases |= thing.bases
@@ -531,7 +532,7 @@ class Grammar:
 
     def read(self):
         """A whole read, and its flags."""
-        make = self.choose((8, self._by_key), (4, self._star), (18, self._any_query), (0.5, self._identity), (0.3, self._catalog))
+        make = self.choose((7, self._by_key), (7, self._joined), (4, self._star), (14, self._any_query), (0.5, self._identity), (0.3, self._catalog))
         return self.affordable(make, MOST)
 
     def _by_key(self):
@@ -547,6 +548,14 @@ class Grammar:
         outputs = self.outputs(scope, 0)
         made = self._finish("SELECT ", outputs, f" FROM {text} WHERE {' AND '.join(conditions)}")
         return Query(made.text + self._order(len(outputs)), made.columns)
+
+    def _joined(self):
+        """Little but a join and constants in its conditions: which of its sides do they confine?"""
+        text, scope = self._join_source(self.choose((3, 1), (1, 2)), ())
+        where = f" WHERE {self.equality(scope)}" if self.chance(0.6) else ""
+        outputs = [self.sealed(*self.column(scope)) for _ in range(self.rng.randint(2, 4))]
+        made = self._finish("SELECT ", outputs, f" FROM {text}{where}")
+        return Query(made.text, made.columns, {"unordered"})
 
     def _star(self):
         relation = self.relation()

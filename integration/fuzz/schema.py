@@ -40,6 +40,7 @@ class Builder:
         self.grammar = Grammar(rng, self.model)
         self.steps = []
         self.counts = {}
+        self.usual_key = rng.choice(values.KEYS)
         # What cannot be seen into makes pgmemo drop everything at each write, which hides what this is after: in few schemas only.
         self.has_dynamic = rng.random() < 0.15
 
@@ -58,7 +59,7 @@ class Builder:
         for line in PREPARATION.strip().splitlines():
             self.do(line)
         self.steps.append(Step(0, "query", "session", "SET search_path = app, alt"))
-        self.model.relations.append(Relation("app", "tally", [Column("what", TEXT), Column("n", values.BIGINT)]))
+        self.model.relations.append(Relation("app", "tally", [Column("what", TEXT), Column("n", values.BIGINT)], "tally"))
         for _ in range(self.rng.randint(3, 6)):
             self.table()
         for make, low, high in ((self.function, 2, 5), (self.view, 2, 5), (self.materialized_view, 0, 2), (self.writer, 2, 4),
@@ -72,10 +73,14 @@ class Builder:
 
     # --- tables
 
+    def key_type(self):
+        """Most keys of a schema are of one type, so that they can be compared with each other."""
+        return self.usual_key if self.chance(0.7) else self.rng.choice(values.KEYS)
+
     def table(self):
         rng = self.rng
         name = self.fresh("t")
-        key = Column("id", rng.choice(values.KEYS), is_key=True)
+        key = Column("id", self.key_type(), is_key=True)
         columns = [key, Column("a", INT), Column("b", TEXT)]
         columns += [Column(f"c{at}", rng.choice(values.PAYLOADS)) for at in range(1, rng.randint(1, 4))]
         kind = rng.choices(["table", "partitioned", "parent", "unlogged"], [60, 22, 16, 2])[0]
@@ -87,7 +92,7 @@ class Builder:
         else:
             constraints.append("UNIQUE (id)" if shape == "unique" else "PRIMARY KEY (id)")
         if shape == "second":
-            columns.append(second := Column("k", rng.choice(values.KEYS), is_key=True))
+            columns.append(second := Column("k", self.key_type(), is_key=True))
             if kind != "partitioned":
                 deferrable = second.type.family == "int" and rng.random() < 0.4
                 constraints.append("UNIQUE (k)" + " DEFERRABLE INITIALLY DEFERRED" * deferrable)

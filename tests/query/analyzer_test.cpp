@@ -375,9 +375,9 @@ TEST(Analyser, CachesNothingWhereTextMayBecomeADateUnseen)
     const auto queries = catalog_queries();
     const auto later = std::find_if(rows.begin(), rows.end(),
                                     [&](const RecordedRow& row) { return queries[row.query].name == "relations"; });
-    rows.insert(later,
-                {later->query - 1, {"25", "1082", "0", "i", "i"}}); // CREATE CAST (text AS date) WITH INOUT AS IMPLICIT
-    ASSERT_EQ(queries[later->query - 1].name, "casts");
+    const auto casts = later->query - 1;
+    ASSERT_EQ(queries[casts].name, "casts");
+    rows.insert(later, {casts, {"25", "1082", "0", "i", "i"}}); // (text AS date) WITH INOUT AS IMPLICIT
     const auto catalog = catalog_of(rows);
     ASSERT_TRUE(catalog);
     Analyzer analyzer{1 << 20};
