@@ -718,6 +718,11 @@ class House:
             pair.close()
         self.pairs.clear()
 
+    def roll_back_prepared(self):
+        """What a test that failed has left prepared would lock its rows for ever."""
+        for (name,) in self.postgres.run(f"SELECT gid FROM pg_prepared_xacts WHERE database = '{self.database}'"):
+            self.postgres.run(f"ROLLBACK PREPARED '{name}'", self.database)
+
     def close(self):
         try:
             for pair in (*self.pairs, *self.untouched.values()):

@@ -721,14 +721,17 @@ def test_two_phases_by_two_sessions(stage, reads_by, writes_by):
     path = {"options": f"-c search_path={case.schema(writes_by)},public"}
     reader, writer, other = (house.pair(reads_by=reads_by, writes_by=writes_by, **path) for _ in range(3))
     name = f"{house.database}_{writes_by}"
-    for write in (INSERT_T, UPDATE_U):
-        run(writer, ["BEGIN", write, f"PREPARE TRANSACTION '{name}'"])
+    try:
+        for write in (INSERT_T, UPDATE_U):
+            run(writer, ["BEGIN", write, f"PREPARE TRANSACTION '{name}'"])
+            reader.agree(NOTES)
+            reader.sees(lambda: other.write(f"COMMIT PREPARED '{name}'"), NOTES, "SELECT * FROM u ORDER BY id")
+        run(writer, ["BEGIN", INSERT_T, f"PREPARE TRANSACTION '{name}'"])
+        reader.stays(NOTES, lambda: None)
+        other.write(f"ROLLBACK PREPARED '{name}'")
         reader.agree(NOTES)
-        reader.sees(lambda: other.write(f"COMMIT PREPARED '{name}'"), NOTES, "SELECT * FROM u ORDER BY id")
-    run(writer, ["BEGIN", INSERT_T, f"PREPARE TRANSACTION '{name}'"])
-    reader.stays(NOTES, lambda: None)
-    other.write(f"ROLLBACK PREPARED '{name}'")
-    reader.agree(NOTES)
+    finally:
+        house.roll_back_prepared()
 
 
 def test_a_path_where_the_catalog_is_last(house, start):
@@ -1309,7 +1312,8 @@ def keyed(house, reads_by, writes_by):
     """A reader and a writer for all tests that leave them as they are."""
     reader, writer = (house.plain(which=which, options=r"-c search_path=keys,public") for which in (1, 2))
     reader.reads_by, writer.writes_by = reads_by, writes_by
-    return reader, writer
+    yield reader, writer
+    writer.through.query("ROLLBACK")  # what a test that failed may have left open
 
 
 @pytest.fixture

@@ -255,6 +255,11 @@ def test_a_statement_prepared_by_sql_long_before(reader, writer):
 class TestTwoPhases:
     """PREPARE TRANSACTION / COMMIT PREPARED: nothing is seen at the first, everything at the second, whoever says it."""
 
+    @pytest.fixture(autouse=True)
+    def nothing_stays_prepared(self, house):
+        yield
+        house.roll_back_prepared()
+
     def test_between_two_sessions(self, house, reader, writer, start):
         name = f"{house.database}_1"
         for last in (f"ROLLBACK PREPARED '{name}'", f"COMMIT PREPARED '{name}'"):

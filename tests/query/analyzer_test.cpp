@@ -220,6 +220,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT overloaded(1)", Reason::user_function}, // perhaps the other one
         Case{"SELECT app.of_domain(1)", Reason::none}, Case{"SELECT app.with_default()", Reason::none},
         Case{"SELECT app.days(note, '2020-01-01') FROM users", Reason::clock},
+        Case{"SELECT app.born_since(note) FROM users", Reason::clock},
         Case{"SELECT note::period FROM users", Reason::clock},
         Case{"SELECT ARRAY[note]::period[] FROM users", Reason::clock},
         Case{"SELECT (note::users).born FROM users", Reason::clock}));

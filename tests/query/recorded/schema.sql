@@ -470,6 +470,11 @@ BEGIN
     day := written;
     RETURN day - '2000-01-01'::date;
 END $$;
+CREATE FUNCTION app.born_since(born text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN (SELECT count(*) FROM public.users WHERE created_at > born::date);
+END $$;
 CREATE FUNCTION app.of_domain(i looked_up) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT i + 1';
 CREATE FUNCTION app.with_default(a int DEFAULT app.count_users()::int, VARIADIC b int[] DEFAULT '{}') RETURNS int
     LANGUAGE sql IMMUTABLE AS 'SELECT a';
