@@ -106,6 +106,7 @@ class Trio:
     def __init__(self, cached, shadow, twin):
         self.cached, self.shadow, self.twin = cached, shadow, twin
         self.hides = False
+        self.has_committed = False  # the latest step, what the session was in
         self.failed = 0  # steps since its transaction failed
 
     def links(self):
@@ -239,7 +240,10 @@ class Round:
         self.compare_shadow(step, got, wanted)
         self.arena.counts["writes" if step.kind == "write" else "settings"] += 1
         self.arena.counts["writes that failed"] += step.kind == "write" and has_failed(got)
-        if step.kind == "session":
+        if step.kind == "write":
+            tags = [body for kind, body in got if kind == b"C" and body in (b"COMMIT\0", b"ROLLBACK\0")]
+            trio.has_committed = in_transaction and tags[:1] == [b"COMMIT\0"]
+        else:
             # A COMMIT that failed took the settings back with it.
             undone = in_transaction and trio.cached.status == "I" and (has_failed(got) or got[-2] == (b"C", b"ROLLBACK\0"))
             trio.twin.run("ROLLBACK" if undone else step.twin or step.text)
@@ -259,11 +263,12 @@ class Round:
         """Brings the twin to the transaction state that writes have brought the others to."""
         wanted, twin = trio.cached.status, trio.twin
         if wanted == "I" != twin.status:
-            twin.run("ROLLBACK")
+            twin.run("COMMIT" if trio.has_committed else "ROLLBACK")  # with it the settings of before stay, or go
         elif wanted != "I" == twin.status:
             twin.run("BEGIN")
         if wanted == "E" != twin.status:
             twin.run("SELECT 1 / 0")
+        trio.has_committed = False
 
     # --- locks
 
