@@ -339,10 +339,12 @@ Step Exchange::ask(Time now)
 /// name means, and so which of its rows.
 bool Exchange::writes_unsettled(const wire::Frame& frame)
 {
-    if (!is_quiet() || settings_are_known() || status_ != Status::idle || database_.usable_catalog_id() == 0 ||
+    if (!is_quiet() || settings_are_known() || status_ == Status::failed || database_.usable_catalog_id() == 0 ||
         asked_in_vain_ == database_.usable_catalog_id())
         return false;
-    // The question is a Query, which destroys the unnamed statement.
+    // The question is a Query, which destroys the unnamed statement and portal.
+    if (prepared_.unnamed_portal_may_go_on())
+        return false;
     if (frame.type == 'P' && frame.whole()) {
         const auto parse = wire::decode_parse(frame.body);
         return parse && (parse->statement.empty() || !prepared_.unnamed_may_exist()) &&
@@ -398,6 +400,7 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
             return step;
         }
         on_execute(execute->portal, group);
+        prepared_.execute_sent(execute->portal, execute->max_rows);
         break;
     }
     case 'C': {

@@ -68,12 +68,18 @@ void Prepared::drop_pending(std::size_t count)
 void Prepared::bind_sent(std::string_view portal, std::string_view statement, std::string_view body)
 {
     drop_portal(portal);
+    unnamed_portal_may_go_on_ |= portal.empty();
     if (portals_.size() >= kMaxNames)
         return;
     if (body.size() > kMaxBindBytes - bind_bytes_)
         body = {};
     bind_bytes_ += body.size();
     portals_.emplace(portal, Portal{texts_of_statement(statement), std::string{body}});
+}
+
+void Prepared::execute_sent(std::string_view portal, std::uint32_t max_rows) noexcept
+{
+    unnamed_portal_may_go_on_ &= !portal.empty() || max_rows != 0;
 }
 
 void Prepared::drop_portal(std::string_view name)
@@ -89,6 +95,7 @@ void Prepared::transaction_ended()
 {
     portals_.clear();
     bind_bytes_ = 0;
+    unnamed_portal_may_go_on_ = false;
 }
 
 void Prepared::forget_all()

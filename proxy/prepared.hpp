@@ -33,9 +33,11 @@ public:
     void parse_sent(std::string_view name, PreparedText text);
     void close_statement_sent(std::string_view name);
     void close_portal_sent(std::string_view portal);
-    /// A Query was sent, which destroys the unnamed statement.
-    void query_sent() noexcept { unnamed_may_exist_ = false; }
+    /// A Query was sent, which destroys the unnamed statement and the unnamed portal.
+    void query_sent() noexcept { unnamed_may_exist_ = unnamed_portal_may_go_on_ = false; }
     bool unnamed_may_exist() const noexcept { return unnamed_may_exist_; }
+    /// There may be an unnamed portal with something left to be executed.
+    bool unnamed_portal_may_go_on() const noexcept { return unnamed_portal_may_go_on_; }
     /// ParseComplete, CloseComplete. False: nothing of the kind was under way.
     bool parse_completed();
     bool close_completed();
@@ -49,8 +51,9 @@ public:
     /// Bind was sent: the portal stands for what the statement may stand for, with these values. `body` is the
     /// message's, empty when it has not all arrived.
     void bind_sent(std::string_view portal, std::string_view statement, std::string_view body = {});
-    void transaction_ended(); ///< portals end with it
-    void forget_all();        ///< DISCARD ALL, DEALLOCATE: what is left may mean anything
+    void execute_sent(std::string_view portal, std::uint32_t max_rows) noexcept; ///< `max_rows` 0: all
+    void transaction_ended();                                                    ///< portals end with it
+    void forget_all(); ///< DISCARD ALL, DEALLOCATE: what is left may mean anything
 
     using Candidates = std::vector<PreparedText>;
     Candidates texts_of_statement(std::string_view name) const;
@@ -84,6 +87,7 @@ private:
 
     ByName<Portal> portals_;
     bool unnamed_may_exist_ = false;
+    bool unnamed_portal_may_go_on_ = false;
     std::size_t bind_bytes_ = 0; ///< held in `portals_`
     std::deque<Pending> pending_;
 };

@@ -316,6 +316,37 @@ TEST_F(Extended, ABindTooLargeToBeHeldIsStillReadByItsNames)
 
 // Transactions
 
+/// A session that has begun a transaction and not been asked for its settings yet.
+class Unsettled : public Extended {
+protected:
+    Unsettled()
+    {
+        fresh.login();
+        fresh.client(say::run("BEGIN") + say::sync());
+        fresh.server(say::ran("BEGIN") + say::ready('T'));
+        fresh.sent();
+    }
+    Talk fresh{world};
+};
+
+TEST_F(Unsettled, AWriteInATransactionAsksFirst)
+{
+    EXPECT_EQ(fresh.client(say::parse("", kWriteAccounts)).kind, Kind::ask);
+    EXPECT_EQ(fresh.sent(), question());
+    fresh.answers_settings();
+    EXPECT_EQ(fresh.client(say::parse("", kWriteAccounts)).kind, Kind::relay);
+}
+
+TEST_F(Unsettled, AQuestionDestroysNoPortalThatMayGoOn)
+{
+    fresh.client(say::parse("", "TABLE users") + say::bind("", "") + say::execute("", 1) + say::sync());
+    fresh.server(say::parse_complete() + say::bind_complete() + say::row({"1"}) + say::suspended() + say::ready('T'));
+    EXPECT_EQ(fresh.client(say::parse("", kWriteAccounts)).kind, Kind::relay);
+    fresh.client(say::execute("", 0) + say::sync());
+    fresh.server(say::parse_complete() + say::complete("SELECT 0") + say::ready('T'));
+    EXPECT_EQ(fresh.client(say::parse("", kWriteAccounts)).kind, Kind::ask) << "it has come to its end";
+}
+
 TEST_F(Extended, ATransactionMovesNothingBeforeItCommits)
 {
     does_group(say::run("BEGIN"), say::ran("BEGIN"), 'T');
