@@ -241,8 +241,7 @@ class Round:
         self.arena.counts["writes" if step.kind == "write" else "settings"] += 1
         self.arena.counts["writes that failed"] += step.kind == "write" and has_failed(got)
         if step.kind == "write":
-            tags = [body for kind, body in got if kind == b"C" and body in (b"COMMIT\0", b"ROLLBACK\0")]
-            trio.has_committed = in_transaction and tags[:1] == [b"COMMIT\0"]
+            trio.has_committed = in_transaction and (b"C", b"COMMIT\0") in got
         else:
             # A COMMIT that failed took the settings back with it.
             undone = in_transaction and trio.cached.status == "I" and (has_failed(got) or got[-2] == (b"C", b"ROLLBACK\0"))
