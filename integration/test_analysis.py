@@ -994,6 +994,12 @@ CREATE FUNCTION reads_dynamically(text) RETURNS bigint STABLE LANGUAGE plpgsql A
   BEGIN EXECUTE 'SELECT count(*) FROM ' || $1 INTO n; RETURN n; END $$;
 CREATE FUNCTION unsure() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION id_of(int) RETURNS int STABLE LANGUAGE
   internal AS 'int4up';
+CREATE TABLE moments (id int PRIMARY KEY, at timestamptz, ts timestamp); INSERT INTO moments VALUES (1, now(), now());
+CREATE VIEW a_time AS SELECT '12:00'::time AS v FROM moments;
+CREATE VIEW of_paris AS SELECT t AT TIME ZONE 'Europe/Paris' AS z FROM plain;
+CREATE FUNCTION noon() RETURNS time IMMUTABLE LANGUAGE sql AS 'SELECT make_time(12, 0, 0)';
+CREATE FUNCTION zoned(timetz) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1::text';
+CREATE FUNCTION in_paris(time) RETURNS text STABLE LANGUAGE sql AS $$ SELECT ($1 AT TIME ZONE 'Europe/Paris')::text $$;
 CREATE DOMAIN moment AS timestamptz;
 CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 CREATE FOREIGN TABLE outside (line text) SERVER files OPTIONS (filename 'PG_VERSION');
@@ -1014,7 +1020,14 @@ REFUSED = {
         "SELECT pg_sleep(0), id FROM r", "SELECT id, n FROM clock",
         "SELECT count(*) FROM clock WHERE n > '2000-01-01'", "SELECT clock_in_sql() FROM r",
         "SELECT clock_in_plpgsql() FROM r", "SELECT string_in_sql(), id FROM r",
-        "SELECT string_in_plpgsql(), id FROM r"],
+        "SELECT string_in_plpgsql(), id FROM r",
+        # a time becomes a timetz by today's offset of the zone
+        "SELECT t AT TIME ZONE 'Europe/Paris' FROM plain", "SELECT timezone('Europe/Paris', t), id FROM plain",
+        "SELECT t AT TIME ZONE interval '1 hour' FROM plain", "SELECT time '12:00' AT TIME ZONE 'Europe/Paris', id FROM r",
+        "SELECT make_time(12, 0, 0) AT TIME ZONE 'Europe/Paris'", "SELECT \"time\"(at) AT TIME ZONE 'UTC' FROM moments",
+        "SELECT at::time AT TIME ZONE 'UTC' FROM moments", "SELECT s.v AT TIME ZONE 'UTC' FROM (SELECT t + '1 hour' AS v FROM plain) s",
+        "SELECT v AT TIME ZONE 'UTC' FROM a_time", "SELECT noon() AT TIME ZONE 'UTC'", "SELECT zoned('12:00')", "SELECT zoned(t) FROM plain",
+        "SELECT in_paris(t) FROM plain", "SELECT z FROM of_paris"],
     "clock_strings": [
         "SELECT id FROM r WHERE at < 'now'", "SELECT id FROM r WHERE ts < ' NOW '",
         "SELECT id FROM r WHERE d <= 'today'", "SELECT id FROM r WHERE d = 'tomorrow'",
@@ -1089,6 +1102,7 @@ REFUSED = {
 STABLE_IN_KEY = [  # beside what is refused: what looks like it and is not
     "SELECT id FROM plain WHERE d < '2000-01-01'", "SELECT age(at, at - interval '1 day') FROM plain",
     "SELECT id AS now FROM plain", 'SELECT id AS "current_user" FROM plain',
+    "SELECT at AT TIME ZONE 'Europe/Paris', timezone('UTC', ts) FROM moments", "SELECT t, t + interval '1 hour' FROM plain",
     "SELECT date_trunc('hour', ts), id FROM plain", "SELECT timestamp '2000-01-01' + interval '1 day', id FROM plain",
 ]
 
