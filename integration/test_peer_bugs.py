@@ -579,6 +579,44 @@ def test_rights_that_change_end_what_was_cached_under_the_old_ones(start, writer
     assert session.expected(sql) == before
 
 
+FROM_ELSEWHERE = {
+    "plain": ["{}"], "in a transaction": ["BEGIN", "{}", "COMMIT"], "in DO": ["DO $$ BEGIN {}; END $$"],
+    "dynamic": ["DO $$ BEGIN EXECUTE '{}'; END $$"],
+    "in a function": ["CREATE OR REPLACE FUNCTION change_rights() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {}; END $$",
+                      "SELECT change_rights()"],
+    "in a procedure that commits": ["CREATE OR REPLACE PROCEDURE change_and_commit() LANGUAGE plpgsql AS $$ BEGIN {}; COMMIT; PERFORM 1; END $$",
+                                    "CALL change_and_commit()"],
+    "in a trigger": ["CREATE TABLE IF NOT EXISTS here (v int)",
+                     "CREATE OR REPLACE FUNCTION here_too() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END $$",
+                     "CREATE OR REPLACE TRIGGER too AFTER INSERT ON here FOR EACH STATEMENT EXECUTE FUNCTION here_too()",
+                     "INSERT INTO here VALUES (1)"],
+}
+
+
+@pytest.mark.parametrize("change, undo, sql", [
+    ("ALTER ROLE pb_reader BYPASSRLS", "ALTER ROLE pb_reader NOBYPASSRLS", "SELECT v FROM policed ORDER BY id"),
+    ("REVOKE pb_group FROM pb_reader", "GRANT pb_group TO pb_reader", "SELECT v FROM of_group")], ids=["attribute", "membership"])
+@pytest.mark.parametrize("way", FROM_ELSEWHERE.values(), ids=FROM_ELSEWHERE)
+def test_rights_that_change_from_another_database(house, start, change, undo, sql, way):
+    """ALTER ROLE BYPASSRLS, PP8: roles are the whole cluster's, wherever and however somebody changes one."""
+    name = "pb_elsewhere"
+    if name not in house.more:
+        house.add_database(name, "CREATE TABLE nothing ()")
+    session, writer = start("pb_reader"), start(database=name)
+    session.warm(sql)
+    before = session.expected(sql)
+    try:
+        for statement in way:
+            writer.write(statement.replace("{}", change))
+        session.agree(sql)
+        assert session.expected(sql) != before
+    finally:
+        for statement in way:
+            writer.write(statement.replace("{}", undo))
+    session.agree(sql)
+    assert session.expected(sql) == before
+
+
 def test_rights_of_roles_whose_names_run_into_the_query(house, start):
     """undelimited key parts: user, text and database are told apart where one ends and the next begins."""
     for user, sql in (("pb", " SELECT v FROM mine"), ("pb ", "SELECT v FROM mine"), ("pb", "SELECT v FROM mine")):
