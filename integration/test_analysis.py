@@ -994,6 +994,14 @@ CREATE FUNCTION reads_dynamically(text) RETURNS bigint STABLE LANGUAGE plpgsql A
   BEGIN EXECUTE 'SELECT count(*) FROM ' || $1 INTO n; RETURN n; END $$;
 CREATE FUNCTION unsure() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION id_of(int) RETURNS int STABLE LANGUAGE
   internal AS 'int4up';
+CREATE TABLE bumped (n int); INSERT INTO bumped VALUES (0);
+CREATE FUNCTION bump() RETURNS int LANGUAGE sql AS 'UPDATE refused.bumped SET n = n + 1 RETURNING n';
+CREATE TABLE moments (id int PRIMARY KEY, at timestamptz, ts timestamp); INSERT INTO moments VALUES (1, now(), now());
+CREATE VIEW a_time AS SELECT '12:00'::time AS v FROM moments;
+CREATE VIEW of_paris AS SELECT t AT TIME ZONE 'Europe/Paris' AS z FROM plain;
+CREATE FUNCTION noon() RETURNS time IMMUTABLE LANGUAGE sql AS 'SELECT make_time(12, 0, 0)';
+CREATE FUNCTION zoned(timetz) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1::text';
+CREATE FUNCTION in_paris(time) RETURNS text STABLE LANGUAGE sql AS $$ SELECT ($1 AT TIME ZONE 'Europe/Paris')::text $$;
 CREATE DOMAIN moment AS timestamptz;
 CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
 CREATE FOREIGN TABLE outside (line text) SERVER files OPTIONS (filename 'PG_VERSION');
@@ -1014,7 +1022,14 @@ REFUSED = {
         "SELECT pg_sleep(0), id FROM r", "SELECT id, n FROM clock",
         "SELECT count(*) FROM clock WHERE n > '2000-01-01'", "SELECT clock_in_sql() FROM r",
         "SELECT clock_in_plpgsql() FROM r", "SELECT string_in_sql(), id FROM r",
-        "SELECT string_in_plpgsql(), id FROM r"],
+        "SELECT string_in_plpgsql(), id FROM r",
+        # a time becomes a timetz by today's offset of the zone
+        "SELECT t AT TIME ZONE 'Europe/Paris' FROM plain", "SELECT timezone('Europe/Paris', t), id FROM plain",
+        "SELECT t AT TIME ZONE interval '1 hour' FROM plain", "SELECT time '12:00' AT TIME ZONE 'Europe/Paris', id FROM r",
+        "SELECT make_time(12, 0, 0) AT TIME ZONE 'Europe/Paris'", "SELECT \"time\"(at) AT TIME ZONE 'UTC' FROM moments",
+        "SELECT at::time AT TIME ZONE 'UTC' FROM moments", "SELECT s.v AT TIME ZONE 'UTC' FROM (SELECT t + '1 hour' AS v FROM plain) s",
+        "SELECT v AT TIME ZONE 'UTC' FROM a_time", "SELECT noon() AT TIME ZONE 'UTC'", "SELECT zoned('12:00')", "SELECT zoned(t) FROM plain",
+        "SELECT in_paris(t) FROM plain", "SELECT z FROM of_paris"],
     "clock_strings": [
         "SELECT id FROM r WHERE at < 'now'", "SELECT id FROM r WHERE ts < ' NOW '",
         "SELECT id FROM r WHERE d <= 'today'", "SELECT id FROM r WHERE d = 'tomorrow'",
@@ -1089,6 +1104,7 @@ REFUSED = {
 STABLE_IN_KEY = [  # beside what is refused: what looks like it and is not
     "SELECT id FROM plain WHERE d < '2000-01-01'", "SELECT age(at, at - interval '1 day') FROM plain",
     "SELECT id AS now FROM plain", 'SELECT id AS "current_user" FROM plain',
+    "SELECT at AT TIME ZONE 'Europe/Paris', timezone('UTC', ts) FROM moments", "SELECT t, t + interval '1 hour' FROM plain",
     "SELECT date_trunc('hour', ts), id FROM plain", "SELECT timestamp '2000-01-01' + interval '1 day', id FROM plain",
 ]
 
@@ -1165,6 +1181,72 @@ def test_a_text_that_may_mean_something_else_is_never_a_hit(in_refused, setting,
         answer = in_refused.pgmemo.watch(lambda: in_refused.both_bytes(wire.query(sql)))
         assert not answer.is_hit
         assert wire.kinds(answer.rows)[0] == "T"
+
+
+@pytest.mark.parametrize("setting, value, sql", [
+    ("standard_conforming_strings", "off", r"SELECT 'x\'', refused.bump() --'".encode()),
+    ("client_encoding", "SJIS", "SELECT E'ソ', refused.bump() --'".encode("shift_jis")),
+    ("client_encoding", "BIG5", "SELECT E'功', refused.bump() --'".encode("big5")),
+    ("client_encoding", "GBK", "SELECT E'乗', refused.bump() --'".encode("gbk")),
+    ("client_encoding", "GB18030", "SELECT E'乗', refused.bump() --'".encode("gb18030")),
+    ("client_encoding", "SHIFT_JIS_2004", "SELECT E'ソ', refused.bump() --'".encode("shift_jis_2004"))],
+    ids=lambda value: value if isinstance(value, str) else "")
+def test_a_write_hidden_in_a_text_that_may_be_misread_is_seen(in_refused, start, setting, value, sql):
+    """Read as ASCII with the strings of today, each is one constant and nothing is called."""
+    writer = start()
+    writer.both("SET escape_string_warning = off")
+    writer.both(f"SET {setting} = '{value}'")
+    parse = wire.message("P", b"\0" + sql + b"\0\0\0") + wire.bind("", "") + wire.execute() + wire.SYNC
+    data = parse if writer.writes_by == "extended" else wire.query(sql)
+
+    def write():
+        got = writer.through.ask(data)
+        assert [one.body[:2] for one in got if one.kind == "D"] == [b"\0\2"], got
+
+    in_refused.sees(write, "SELECT n FROM refused.bumped")
+
+
+# --- functions that the configuration vouches for --------------------------------------------------------------------
+
+VOUCHED_SCRIPT = T + U + LOG + """
+CREATE FUNCTION total_of(name text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE r bigint; BEGIN
+  EXECUTE format('SELECT sum(n) FROM %I', name) INTO r; RETURN r; END $$;
+CREATE FUNCTION same_total_of(name text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN total_of(name); END $$;
+CREATE FUNCTION raise_in(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE format('UPDATE %I SET n = n + 1', name); END $$;
+CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM raise_in('u'); RETURN NULL; END $$;
+CREATE TRIGGER fires AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION fires();
+CREATE FUNCTION unheard_of(name text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE format('UPDATE %I SET n = n + 1', name); RETURN 1; END $$;
+"""
+
+
+@pytest.fixture(scope="module")
+def vouching(postgres):
+    house = House(postgres, VOUCHED_SCRIPT, config={"functions": [
+        {"name": "public.total_of", "reads": ["public.t"]}, {"name": "raise_i?", "writes": ["public.u"]}]})
+    yield house
+    house.close()
+
+
+def test_a_function_reads_and_writes_what_the_configuration_says(vouching, reads_by, writes_by):
+    """What cannot be seen into is as good as what can; where nothing is said of it, it is never a hit and moves everything."""
+    reader, writer = vouching.pair(reads_by=reads_by), vouching.pair(writes_by=writes_by)
+    try:
+        reads = ["SELECT total_of('t')", "SELECT same_total_of('t'), id FROM log RIGHT JOIN t ON false ORDER BY id"]
+        for sql in reads:
+            reader.sees(lambda: writer.write(*UPDATE_T), sql)
+        for sql in ("SELECT sum(n) FROM u", "SELECT * FROM u ORDER BY id"):
+            reader.sees(lambda: writer.write("SELECT raise_in($1)", "u"), sql)
+            reader.sees(lambda: writer.write(*INSERT_T), sql)
+        reader.stays(reads[0], lambda: writer.write("SELECT raise_in($1)", "u"), lambda: writer.write("INSERT INTO log VALUES ('x', 1)"))
+        reader.stays("SELECT * FROM log ORDER BY n", lambda: writer.write("SELECT raise_in($1)", "u"), lambda: writer.write(*INSERT_T))
+        for sql in ("SELECT * FROM log, u", "SELECT total_of('t')"):
+            reader.warm(sql)
+            writer.write("SELECT unheard_of($1)", "t")
+            assert not reader.read(sql).is_hit
+    finally:
+        vouching.close_pairs()
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

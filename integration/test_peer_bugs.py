@@ -34,8 +34,11 @@ ITEMS = [
     "table whose SELECT and writer parse to different names", *(f"PP{number}" for number in range(1, 15)),
 ]
 
+# The table of each has a row for the item; the last writes every row in the simple protocol and in the extended one.
 WRITES = "test_invalidation::test_a_write_by_simple_query_is_seen", \
-         "test_invalidation::test_a_write_by_extended_query_is_seen"
+         "test_invalidation::test_a_write_by_extended_query_is_seen", \
+         "test_analysis::test_a_write_moves_all_that_it_touches"
+SEEN_THROUGH = "test_analysis::test_a_read_is_seen_through"
 RIGHTS = "test_invalidation::TestRights::"
 
 # Items, or parts of them, that are tested in other modules.
@@ -46,7 +49,7 @@ ELSEWHERE = {
     "MERGE": WRITES,
     "DML in CTE at top and nested level": WRITES,
     "EXPLAIN ANALYZE DML": WRITES,
-    "COPY FROM": ("test_invalidation::test_copy_from_stdin",
+    "COPY FROM": (*WRITES, "test_invalidation::test_copy_from_stdin",
                   "test_invalidation::TestExtendedProtocol::test_copy_in_by_extended_query"),
     "multi-statement Q": (*WRITES, "test_simple_query::test_several_statements_are_one_transaction"),
     "DO/CALL/function write": WRITES,
@@ -57,18 +60,21 @@ ELSEWHERE = {
     "TRUNCATE CASCADE": WRITES,
     "FK cascade": WRITES,
     "write via view/rule": WRITES,
-    "partition child vs parent both ways": WRITES,
+    "partition child vs parent both ways": (*WRITES, SEEN_THROUGH),
     "ALTER … RENAME": "test_invalidation::test_a_change_of_the_catalog_is_seen_at_once",
-    "search_path swap": "test_session_settings::test_search_path_decides_which_table_is_meant",
-    "$user + SET ROLE": "test_session_settings::test_dollar_user_in_the_path_follows_set_role",
-    "set_config in function": "test_session_settings::test_a_setting_changed_inside_a_function_is_noticed",
+    "search_path swap": ("test_session_settings::test_search_path_decides_which_table_is_meant",
+                         "test_session_variables::test_search_path_is_what_the_server_makes_of_it"),
+    "$user + SET ROLE": ("test_session_settings::test_dollar_user_in_the_path_follows_set_role",
+                         "test_session_variables::test_dollar_user_follows_the_role"),
+    "set_config in function": ("test_session_settings::test_a_setting_changed_inside_a_function_is_noticed",
+                               "test_session_variables::test_a_setting_counts_however_it_was_changed"),
     "temp table shadowing": "test_session_settings::test_a_temporary_table_hides_the_permanent_one_from_its_session_only",
     "REVOKE": RIGHTS + "test_revoke_ends_the_hits_at_once",
     "ALTER ROLE BYPASSRLS": RIGHTS + "test_bypass_of_row_security_taken_away",
     "ENABLE RLS": RIGHTS + "test_row_security_switched_on",
     "policy change": RIGHTS + "test_a_policy_that_changes",
-    "SET ROLE": "test_session_settings::test_set_role_loses_the_rights_and_reset_role_gives_them_back",
-    "SET SESSION AUTHORIZATION": "test_session_settings::test_set_role_loses_the_rights_and_reset_role_gives_them_back",
+    "SET ROLE": "test_session_variables::test_the_role_decides_however_it_came",
+    "SET SESSION AUTHORIZATION": "test_session_variables::test_the_role_decides_however_it_came",
     "two users, two databases same text": ("test_session_settings::test_the_same_text_of_two_users_is_two_questions",
                                            "test_session_settings::test_the_same_text_in_two_databases_is_two_questions"),
     "TimeZone/DateStyle/IntervalStyle per session":
@@ -83,9 +89,9 @@ ELSEWHERE = {
     "Flush instead of Sync": ("test_protocol::test_flush_brings_what_is_due",
                               "test_invalidation::TestExtendedProtocol::test_a_write_in_a_pipeline_is_hidden_until_sync_and_seen_after"),
     "pipelined write+read in one batch": "test_protocol::test_writes_and_reads_in_one_send_see_each_other",
-    "table whose SELECT and writer parse to different names": WRITES,
+    "table whose SELECT and writer parse to different names": (*WRITES, SEEN_THROUGH),
     "PP1": "test_session_variables::test_a_setting_that_can_change_a_result_is_part_of_the_question",
-    "PP2": WRITES,
+    "PP2": (*WRITES, SEEN_THROUGH),
     "PP3": "test_invalidation::test_a_write_in_a_transaction_is_seen_once_committed",
     "PP4": "test_invalidation::TestExtendedProtocol::test_a_named_statement_bound_again_without_parse",
     "PP5": "test_invalidation::TestExtendedProtocol::test_execute_with_max_rows",
@@ -150,6 +156,20 @@ CREATE FUNCTION make_temp() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEM
   int); END $$;
 """
 SCHEMA = SCHEMA.replace("CREATE TABLE closed.t", "CREATE SCHEMA closed; CREATE TABLE closed.t")
+
+# Made anew by tests that change names: each of these schemas is dropped if it is there.
+SHOP_SCHEMAS = ["front", "back", "behind", "elsewhere"]
+SHOP = """
+CREATE TABLE stock (id int PRIMARY KEY, n int); INSERT INTO stock SELECT n, n FROM generate_series(1, 5) n;
+CREATE TABLE spare (id int PRIMARY KEY, n int); INSERT INTO spare SELECT n, -n FROM generate_series(1, 3) n;
+CREATE TABLE archive (id int, at int); CREATE TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+CREATE SCHEMA front; CREATE SCHEMA behind; CREATE SCHEMA elsewhere;
+CREATE TABLE front.t (v text); INSERT INTO front.t VALUES ('front'); CREATE TABLE behind.t (v text); INSERT INTO behind.t VALUES ('behind');
+CREATE VIEW few AS SELECT id FROM stock WHERE id < 3; CREATE VIEW many AS SELECT id FROM stock;
+CREATE MATERIALIZED VIEW sums AS SELECT sum(n) AS s FROM stock;
+CREATE FUNCTION one() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT sum(n) FROM public.stock';
+CREATE FUNCTION two() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT sum(n) FROM public.spare';
+"""
 
 PRICE = "SELECT price FROM items WHERE id = 1"
 ALL = "SELECT id, name, price FROM items ORDER BY id"
@@ -368,6 +388,139 @@ def test_a_temporary_table_is_its_sessions_own(reader, start, writer, make):
     reader.agree(ALL)
 
 
+# --- transactions ----------------------------------------------------------------------------------------------------
+
+SOLD = "SELECT sum(n) FROM stock"
+SELL = "UPDATE stock SET n = n + 1 WHERE id = 1"
+FAIL = "SELECT 1 / 0"
+READ = None  # the session itself reads, twice
+OTHER = ("other", SELL)  # another session writes, and commits
+
+
+def reads_around(*steps):
+    """With reads of the session's own after each step but the first."""
+    return [steps[0], *(one for step in steps[1:] for one in (step, READ))]
+
+
+TRANSACTIONS = {
+    "COMMIT of failed txn": ["BEGIN", SELL, FAIL, "COMMIT"],
+    "COMMIT AND CHAIN of failed txn": ["BEGIN", SELL, FAIL, "COMMIT AND CHAIN", READ, SELL, "COMMIT"],
+    "failed, then nothing but reads": reads_around("BEGIN", FAIL, "ROLLBACK"),
+    "hit in 'E' state after a write": reads_around("BEGIN", SELL, FAIL, "ROLLBACK"),
+    "ROLLBACK TO savepoint after write": reads_around("BEGIN", "SAVEPOINT s", SELL, "ROLLBACK TO s", "COMMIT"),
+    "ROLLBACK TO savepoint of a part": reads_around("BEGIN", SELL, "SAVEPOINT s", SELL, "ROLLBACK TO s", "RELEASE s", "COMMIT"),
+    "ROLLBACK TO savepoint after an error": reads_around("BEGIN", SELL, "SAVEPOINT s", FAIL, "ROLLBACK TO s", SELL, "COMMIT"),
+    "read in txn after own write, then ROLLBACK": reads_around("BEGIN", SELL, "ROLLBACK"),
+    "read in txn after own write, then COMMIT": reads_around("BEGIN", SELL, "COMMIT"),
+    "read in txn after own write, then its own error": ["BEGIN", SELL, READ, FAIL, "ROLLBACK", READ],
+    "READ COMMITTED": reads_around("BEGIN", OTHER, "COMMIT"),
+    "READ COMMITTED, with a write elsewhere": reads_around("BEGIN", "INSERT INTO archive VALUES (1, 1)", OTHER, "ROLLBACK"),
+    "REPEATABLE READ hit": ["BEGIN ISOLATION LEVEL REPEATABLE READ", READ, OTHER, READ, "COMMIT", READ],
+    "SERIALIZABLE hit": ["START TRANSACTION ISOLATION LEVEL SERIALIZABLE", READ, OTHER, READ, "ROLLBACK", READ],
+    "READ ONLY, DEFERRABLE": ["BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE", READ, OTHER, READ, "COMMIT"],
+    "SET TRANSACTION": ["BEGIN", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", READ, OTHER, READ, "COMMIT", READ],
+    "SET SESSION CHARACTERISTICS": ["SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL REPEATABLE READ", "BEGIN", READ, OTHER, READ,
+                                    "COMMIT", READ],
+    "default_transaction_isolation": ["SET default_transaction_isolation = 'serializable'", "BEGIN", READ, OTHER, READ, "COMMIT", READ],
+    "a chain of snapshots": ["BEGIN ISOLATION LEVEL REPEATABLE READ", READ, "COMMIT AND CHAIN", READ, OTHER, READ, "COMMIT", READ],
+    "DDL that is rolled back": ["BEGIN", "ALTER TABLE stock RENAME n TO m", "ALTER TABLE stock RENAME m TO n", SELL, READ, "ROLLBACK", READ],
+    "a write that fails at its end": ["BEGIN", SELL, "INSERT INTO late VALUES (1), (1)", "COMMIT", READ],
+}
+
+
+@pytest.fixture(scope="module")
+def with_twin(postgres):
+    house = House(postgres, SHOP, twin=True)
+    yield house
+    house.close()
+
+
+@pytest.mark.parametrize("steps", TRANSACTIONS.values(), ids=TRANSACTIONS)
+def test_transactions_and_what_they_let_others_see(with_twin, reads_by, writes_by, steps):
+    """COMMIT of failed txn, ROLLBACK TO savepoint after write, read in txn after own write, then ROLLBACK, REPEATABLE READ hit,
+    hit in 'E' state: after each statement the session itself and one that only reads say what PostgreSQL says of the same
+    statements in another database."""
+    session, reader, other = (with_twin.pair(reads_by=reads_by, writes_by=writes_by) for _ in range(3))
+    try:
+        for sql in (SOLD, "SELECT n FROM stock WHERE id = 1"):
+            reader.warm(sql)
+            session.warm(sql)
+        for step in steps:
+            if step is READ:
+                for sql in (SOLD, "SELECT n FROM stock WHERE id = 1"):
+                    session.agree(sql)
+            elif step is OTHER:
+                other.both(OTHER[1])
+            else:
+                session.both(step)
+            if "ALTER" not in str(step) and "RENAME" not in str(steps):  # it would wait
+                reader.agree(SOLD)
+        reader.agree(SOLD)
+        reader.warm(SOLD)
+    finally:
+        with_twin.close_pairs()
+
+
+@pytest.fixture(scope="module")
+def shop(postgres):
+    house = House(postgres, SHOP)
+    yield house
+    house.close()
+
+
+@pytest.mark.parametrize("changes, read", [
+    (["ALTER TABLE stock RENAME TO was_stock", "ALTER TABLE spare RENAME TO stock"], "SELECT * FROM stock ORDER BY id"),
+    (["ALTER TABLE stock RENAME n TO m", "ALTER TABLE stock RENAME id TO n", "ALTER TABLE stock RENAME m TO id"],
+     "SELECT n FROM stock ORDER BY n"),
+    (["ALTER SCHEMA front RENAME TO back", "ALTER SCHEMA behind RENAME TO front"], "SELECT v FROM front.t"),
+    (["ALTER TABLE front.t SET SCHEMA elsewhere", "ALTER TABLE behind.t SET SCHEMA front"], "SELECT v FROM front.t"),
+    (["ALTER VIEW few RENAME TO few_of_old", "ALTER VIEW many RENAME TO few"], "SELECT count(*) FROM few"),
+    (["ALTER FUNCTION one() RENAME TO uno", "ALTER FUNCTION two() RENAME TO one"], "SELECT one()"),
+    (["DROP VIEW few", "CREATE VIEW few AS SELECT id FROM stock WHERE id < 2"], "SELECT count(*) FROM few"),
+    (["ALTER TABLE stock ADD COLUMN more int DEFAULT 3"], "SELECT * FROM stock ORDER BY id"),
+    (["ALTER TABLE stock DROP COLUMN n CASCADE"], "SELECT * FROM stock ORDER BY id"),
+    (["ALTER TABLE spare ALTER n TYPE text USING n || '!'"], "SELECT n FROM spare ORDER BY id"),
+    (["ALTER MATERIALIZED VIEW sums RENAME TO was_sums", "CREATE MATERIALIZED VIEW sums AS SELECT -1 AS s"], "SELECT * FROM sums"),
+], ids=lambda value: value[0] if isinstance(value, list) else "")
+@pytest.mark.parametrize("transaction", [False, True], ids=["autocommit", "transaction"])
+def test_names_that_change_hands(shop, reads_by, writes_by, changes, read, transaction):
+    """ALTER … RENAME, and what else makes a text mean another thing: once each statement is done, or all of them are committed."""
+    session, reader = shop.pair(writes_by=writes_by), shop.pair(reads_by=reads_by)
+    try:
+        reader.warm(read)
+        before = reader.expected(read)
+        for change in ["BEGIN", *changes, "COMMIT"] if transaction else changes:
+            session.write(change)
+            if not transaction:
+                reader.agree(read)
+        reader.agree(read)
+        assert reader.expected(read) != before
+    finally:
+        shop.close_pairs()
+        shop.plain().write(f"DROP SCHEMA IF EXISTS public, {', '.join(SHOP_SCHEMAS)} CASCADE; CREATE SCHEMA public; "
+                               + SHOP, by="simple")
+
+
+@pytest.mark.parametrize("read", ["SELECT id, n FROM stock WHERE id = 77", "SELECT id FROM stock WHERE n > 1000",
+                                  "SELECT count(*) FROM stock WHERE id = 77 HAVING count(*) > 0", "SELECT s.id FROM stock s JOIN spare p "
+                                  "ON p.id = s.id WHERE s.id = 77", "SELECT id FROM few WHERE id = -77"])
+def test_nothing_is_an_answer_until_there_is_something(shop, reads_by, writes_by, read):
+    """empty result caching: an empty reply is kept as any other, and goes with the first row that belongs there."""
+    writer, reader = shop.pair(writes_by=writes_by), shop.pair(reads_by=reads_by)
+    number = -77 if "few" in read else 77
+    try:
+        assert [kind for kind, _ in reader.warm(read).rows] == ["T", "C", "Z"]
+        reader.stays(read, lambda: writer.write("INSERT INTO archive VALUES ($1, 1)", number))
+        writer.write("INSERT INTO spare VALUES ($1, 1)", number)
+        reader.agree(read)
+        reader.sees(lambda: writer.write("INSERT INTO stock VALUES ($1, 2000)", number), read)
+        reader.sees(lambda: writer.write("DELETE FROM stock WHERE id = $1", number), read)
+    finally:
+        writer.write("DELETE FROM stock WHERE id = $1", number)
+        writer.write("DELETE FROM spare WHERE id = $1", number)
+        shop.close_pairs()
+
+
 # --- rights ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("user, change, undo, sql", [
@@ -422,6 +575,44 @@ def test_rights_that_change_end_what_was_cached_under_the_old_ones(start, writer
     finally:
         writer.write("ROLLBACK")
         writer.write(undo)
+    session.agree(sql)
+    assert session.expected(sql) == before
+
+
+FROM_ELSEWHERE = {
+    "plain": ["{}"], "in a transaction": ["BEGIN", "{}", "COMMIT"], "in DO": ["DO $$ BEGIN {}; END $$"],
+    "dynamic": ["DO $$ BEGIN EXECUTE '{}'; END $$"],
+    "in a function": ["CREATE OR REPLACE FUNCTION change_rights() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {}; END $$",
+                      "SELECT change_rights()"],
+    "in a procedure that commits": ["CREATE OR REPLACE PROCEDURE change_and_commit() LANGUAGE plpgsql AS $$ BEGIN {}; COMMIT; PERFORM 1; END $$",
+                                    "CALL change_and_commit()"],
+    "in a trigger": ["CREATE TABLE IF NOT EXISTS here (v int)",
+                     "CREATE OR REPLACE FUNCTION here_too() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END $$",
+                     "CREATE OR REPLACE TRIGGER too AFTER INSERT ON here FOR EACH STATEMENT EXECUTE FUNCTION here_too()",
+                     "INSERT INTO here VALUES (1)"],
+}
+
+
+@pytest.mark.parametrize("change, undo, sql", [
+    ("ALTER ROLE pb_reader BYPASSRLS", "ALTER ROLE pb_reader NOBYPASSRLS", "SELECT v FROM policed ORDER BY id"),
+    ("REVOKE pb_group FROM pb_reader", "GRANT pb_group TO pb_reader", "SELECT v FROM of_group")], ids=["attribute", "membership"])
+@pytest.mark.parametrize("way", FROM_ELSEWHERE.values(), ids=FROM_ELSEWHERE)
+def test_rights_that_change_from_another_database(house, start, change, undo, sql, way):
+    """ALTER ROLE BYPASSRLS, PP8: roles are the whole cluster's, wherever and however somebody changes one."""
+    name = "pb_elsewhere"
+    if name not in house.more:
+        house.add_database(name, "CREATE TABLE nothing ()")
+    session, writer = start("pb_reader"), start(database=name)
+    session.warm(sql)
+    before = session.expected(sql)
+    try:
+        for statement in way:
+            writer.write(statement.replace("{}", change))
+        session.agree(sql)
+        assert session.expected(sql) != before
+    finally:
+        for statement in way:
+            writer.write(statement.replace("{}", undo))
     session.agree(sql)
     assert session.expected(sql) == before
 

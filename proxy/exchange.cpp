@@ -108,7 +108,7 @@ Effects Exchange::effects_of(const Statement& statement, const Parameters* param
     Effects effects;
     effects.catalog = analysed_under_;
     auto& versions = services_.cache.versions();
-    if (statement.changes_cluster)
+    if (statement.changes_cluster || statement.runs_unseen)
         effects.words = versions.all_databases();
     for (const auto& write : statement.writes)
         add_written_words(write, parameters, database_.number(), versions, effects.words);

@@ -165,9 +165,13 @@ void Effects::statement_without_catalog(const StatementFacts& facts)
         else if (!is_well_known(fact.name.name) && !is_harmless_volatile(fact.name.name))
             anything_but_commit();
     }
+    // A table's triggers may do anything. That the catalog differs afterwards is left to its poll.
     for (const auto& fact : facts.relations)
-        if (fact.use != 0)
+        if (fact.use != 0) {
             write_anything();
+            statement_.changes_session = true;
+            statement_.runs_unseen = true;
+        }
     if (facts.has_foreign_letters)
         anything_but_commit();
 }

@@ -78,6 +78,23 @@ bool holds_time(const Catalog::Impl& catalog, Oid oid, int depth = 0)
             }));
 }
 
+/// Whether a value of that type is, or is made of, values of the built-in one.
+bool is_made_of(const Catalog::Impl& catalog, Oid oid, std::string_view builtin, int depth = 0)
+{
+    const auto* type = catalog.type(oid);
+    if (type == nullptr || depth > 8)
+        return type != nullptr;
+    if (!type->is_user)
+        return type->name == builtin || (type->name.starts_with('_') && type->name.substr(1) == builtin);
+    for (const auto part : {type->element, type->base, type->subtype})
+        if (part != 0 && is_made_of(catalog, part, builtin, depth + 1))
+            return true;
+    const auto* row = type->kind == 'c' ? catalog.relation(type->relation) : nullptr;
+    return row != nullptr && std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
+               return is_made_of(catalog, column.type, builtin, depth + 1);
+           });
+}
+
 /// Whether a value of that type may hold text, which a date type may read as a clock. Source: pg_type.dat.
 bool may_be_text(const Catalog::Impl& catalog, Oid oid)
 {
@@ -200,6 +217,8 @@ Refusal Proof::of_names(const StatementFacts& facts, const Lookup& lookup)
     keeps_rows_ = keeps_rows(facts, lookup);
     if (auto refusal = names(facts, at); refusal.is_refused())
         return refusal;
+    if (takes_zone_.is_refused() && has_time_of_day_)
+        return takes_zone_;
     if (auto refusal = catalog_wide(at); refusal.is_refused())
         return refusal;
     if (!lookup.has_scope())
@@ -306,6 +325,8 @@ Refusal Proof::call(const FunctionFact& fact, const At& at)
     if (fact.name.name == "current_setting" && is_custom_setting(fact.first_argument) &&
         std::none_of(candidates.begin(), candidates.end(), [](const Function* f) { return f->is_user; }))
         return setting(lower_setting(fact.first_argument), at, place);
+    if (fact.name.name == "timezone") // AT TIME ZONE, too
+        takes_zone_ = refuse(Reason::clock, "AT TIME ZONE where a time of day may be meant", at, place);
     At inner{at};
     if (!at.is_inside)
         inner.place = place;
@@ -343,6 +364,7 @@ Refusal Proof::builtin(const std::string& name, int arguments, char volatility, 
     const auto what = [&] { return fmt::format("function {}", name); };
     if (reads_clock(name, arguments))
         return refuse(Reason::clock, what(), at, place);
+    has_time_of_day_ = has_time_of_day_ || name == "time" || name == "make_time";
     if (volatility == 'i')
         return {};
     if (volatility == 's')
@@ -355,6 +377,14 @@ Refusal Proof::function(const Function& callee, int arguments, const At& at)
     const auto what = [&] { return fmt::format("function {}.{}", callee.schema, callee.name); };
     if (at.depth > kMaxDepth)
         return refuse(Reason::user_function, what() + ", called too deep", at);
+    std::vector<Oid> types{callee.result};
+    types.insert(types.end(), callee.arguments.begin(), callee.arguments.end());
+    types.insert(types.end(), callee.outputs.begin(), callee.outputs.end());
+    for (const auto oid : types) {
+        if (is_made_of(catalog_, oid, "timetz")) // a text or a time is made one by today's offset
+            return refuse(Reason::clock, what() + ", which takes or gives a timetz", at);
+        has_time_of_day_ = has_time_of_day_ || is_made_of(catalog_, oid, "time");
+    }
     if (callee.vouched) {
         for (const auto oid : callee.vouched->reads) {
             const auto* relation = catalog_.relation(oid);
@@ -389,9 +419,6 @@ Refusal Proof::function(const Function& callee, int arguments, const At& at)
     for (const auto part : callee.parts)
         if (auto refusal = function_by_oid(part, at); refusal.is_refused())
             return refusal;
-    std::vector<Oid> types{callee.result};
-    types.insert(types.end(), callee.arguments.begin(), callee.arguments.end());
-    types.insert(types.end(), callee.outputs.begin(), callee.outputs.end());
     for (auto oid : types) { // what it is called with is made one of those, and domains are checked
         const auto* type = catalog_.type(oid);
         if (type != nullptr && type->is_user && type->element != 0)
@@ -567,6 +594,7 @@ Refusal Proof::type_by_oid(Oid oid, const At& at)
                    .in_policy = at.in_policy,
                    .depth = at.depth + 1};
     if (!found->is_user) {
+        has_time_of_day_ = has_time_of_day_ || found->name == "time" || found->name == "_time";
         switch (builtin_type(found->name)) {
         case TypeKind::safe:
         case TypeKind::time:
@@ -786,6 +814,9 @@ Refusal Proof::view(const Relation& found, const Confinements& confinements, con
     const auto what = fmt::format("view {}", found.full_name());
     if (!found.view || !found.view->is_understood)
         return refuse(Reason::view, what + ", which cannot be seen through", at);
+    has_time_of_day_ = has_time_of_day_ ||
+                       std::any_of(found.columns.begin(), found.columns.end(),
+                                   [&](const Column& column) { return is_made_of(catalog_, column.type, "time"); });
     const auto& definition = *found.view;
     std::vector<Confinements> inside(definition.relations.size());
     for (const auto& confined : confinements)

@@ -93,6 +93,11 @@ private:
     std::set<std::tuple<Oid, bool, bool>> relations_seen_;
     int visits_ = 0;
     bool keeps_rows_ = false;
+
+    // AT TIME ZONE makes a timetz of a time, by today's offset. Of what type its argument is, is not worked out: it is
+    // refused where anything around may be a time.
+    Refusal takes_zone_;
+    bool has_time_of_day_ = false;
 };
 
 } // namespace pgmemo::query

@@ -76,6 +76,7 @@ struct Statement {
     bool writes_unknown = true;    ///< may write anything in its database: moves the database's own version word
     bool changes_catalog = true;   ///< DDL: the catalog snapshot has to be read anew once it is committed
     bool changes_cluster = true;   ///< reaches beyond its database (roles, databases, COMMIT PREPARED, ALTER SYSTEM)
+    bool runs_unseen = false;      ///< triggers may run that nobody has looked at: any role may have other rights
     bool changes_session = true;   ///< settings, role or temporary objects of the session may differ afterwards
     bool sets_transaction = false; ///< SET TRANSACTION and its like: must come before the transaction's first query
 
