@@ -24,6 +24,7 @@ void Effects::add(const Effects& more)
     changes_catalog |= more.changes_catalog;
     changes_cluster |= more.changes_cluster;
     changes_session |= more.changes_session;
+    may_write_unseen |= more.may_write_unseen;
 }
 
 } // namespace pgmemo::proxy

@@ -12,6 +12,7 @@ struct Effects {
     bool changes_catalog = false;
     bool changes_cluster = false;
     bool changes_session = false;
+    bool may_write_unseen = false; ///< see Statement::reads_unseen
     /// Database::wanted() when the words were found; 0 without words. Moved since: the catalog that they were found
     /// with is no longer the server's (a trigger may have come), so they may be too few.
     std::uint64_t catalog = 0;

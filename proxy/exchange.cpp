@@ -119,6 +119,7 @@ Effects Exchange::effects_of(const Statement& statement, const Parameters* param
     effects.changes_catalog = statement.changes_catalog;
     effects.changes_cluster = statement.changes_cluster;
     effects.changes_session = statement.changes_session;
+    effects.may_write_unseen = statement.reads_unseen;
     if (effects.words.empty())
         effects.catalog = 0;
     return effects;

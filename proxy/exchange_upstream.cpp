@@ -89,7 +89,9 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     if (own)
         return {{}, frame.type == 'A' || frame.type == 'S' || fatal};
     // The success of what may commit is told only after `end`, which is done at the ReadyForQuery behind it.
-    if (frame.type == 'C' && !owed.flights.empty() && owed.kind == Owed::Kind::query && frame.whole()) {
+    const bool may_tell_of_writes = !owed.flights.empty() || owed.effects.may_write_unseen ||
+                                    (owed.controls_transaction && transaction_.effects.may_write_unseen);
+    if (frame.type == 'C' && may_tell_of_writes && owed.kind == Owed::Kind::query && frame.whole()) {
         Passage passage{std::move(held_back_), false};
         held_back_.assign(frame.bytes);
         return passage;
@@ -117,6 +119,10 @@ void Exchange::on_ready(Status status, Time now)
             database_.word().move(); // the catalog changed under the write: it may have touched more than it seemed to
         owed.flights.clear();
     }
+    // What was read while no catalog was at hand has written, if at all, by now. No flight announced it, since a long
+    // report would keep the whole database closed; nobody has been told of it yet.
+    if (status == Status::idle && (owed.effects.may_write_unseen || transaction_.effects.may_write_unseen))
+        database_.word().move();
     if (owed.error && owed.ops > 0)
         prepared_.drop_pending(owed.ops);
 

@@ -165,6 +165,7 @@ void Effects::statement_without_catalog(const StatementFacts& facts)
         else if (!is_well_known(fact.name.name) && !is_harmless_volatile(fact.name.name))
             anything_but_commit();
     }
+    statement_.reads_unseen = !facts.relations.empty() || !facts.operators.empty() || !facts.types.empty();
     // A table's triggers may do anything. That the catalog differs afterwards is left to its poll.
     for (const auto& fact : facts.relations)
         if (fact.use != 0) {

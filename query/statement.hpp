@@ -77,6 +77,7 @@ struct Statement {
     bool changes_catalog = true;   ///< DDL: the catalog snapshot has to be read anew once it is committed
     bool changes_cluster = true;   ///< reaches beyond its database (roles, databases, COMMIT PREPARED, ALTER SYSTEM)
     bool runs_unseen = false;      ///< triggers may run that nobody has looked at: any role may have other rights
+    bool reads_unseen = false;     ///< a view may be read, or an operator used, that calls what writes
     bool changes_session = true;   ///< settings, role or temporary objects of the session may differ afterwards
     bool sets_transaction = false; ///< SET TRANSACTION and its like: must come before the transaction's first query
 

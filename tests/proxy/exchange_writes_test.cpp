@@ -201,6 +201,32 @@ TEST_F(Writes, WithoutACatalogMayBeAnything)
 
 // The catalog
 
+/// A view that is read while nobody knows that it calls what writes.
+TEST_F(Writes, ByAReadWithoutACatalogDropEverythingToo)
+{
+    world.shop.forget();
+    ASSERT_EQ(other.asks("TABLE a_view"), Kind::relay);
+    EXPECT_FALSE(world.is_database_flying()) << "a long report must not keep the cache closed";
+    other.server(say::complete("SELECT 1"));
+    EXPECT_EQ(other.seen(), "") << "nobody hears of it before";
+    other.server(say::ready('I'));
+    EXPECT_EQ(other.seen(), say::complete("SELECT 1") + say::ready('I'));
+    world.catalog_is_read();
+    EXPECT_FALSE(app.hits(kReadAccounts));
+    EXPECT_TRUE(app.hits(kReadAccounts));
+}
+
+TEST_F(Writes, ByAReadWithoutACatalogInATransactionDropEverythingAtItsEnd)
+{
+    world.shop.forget();
+    other.goes_upstream("BEGIN", say::complete("BEGIN"), 'T');
+    other.goes_upstream("TABLE a_view", say::complete("SELECT 1"), 'T');
+    world.catalog_is_read();
+    EXPECT_TRUE(app.hits(kReadAccounts)) << "nothing has been committed";
+    other.does("COMMIT", "COMMIT", 'I');
+    EXPECT_FALSE(app.hits(kReadAccounts));
+}
+
 TEST_F(Writes, OfTheCatalogPutItOutOfUseBeforeTheirFlightEnds)
 {
     other.asks("ALTER TABLE accounts ADD extra int");

@@ -185,6 +185,8 @@ TEST(EffectsWithoutACatalog, AreUnknownForWritesAndKnownForCommands)
     EXPECT_TRUE(statement("COPY users FROM STDIN")->writes_unknown);
     EXPECT_TRUE(statement("SELECT f(1)")->writes_unknown);
     EXPECT_TRUE(statement("SELECT count(*) FROM users WHERE id = 1")->is_read_only());
+    EXPECT_TRUE(statement("SELECT count(*) FROM users WHERE id = 1")->reads_unseen) << "it may be a view";
+    EXPECT_FALSE(statement("BEGIN")->reads_unseen);
     EXPECT_TRUE(statement("BEGIN")->is_read_only());
     EXPECT_TRUE(statement("SET a.b = 1")->changes_session);
 }
