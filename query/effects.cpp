@@ -161,8 +161,8 @@ void Effects::statement_without_catalog(const StatementFacts& facts)
         if (fact.planned_only)
             statement_.changes_session = true;
         else if (fact.name.name == "set_config")
-            builtin(fact.name.name, 'v', fact.first_argument);
-        else if (!is_well_known(fact.name.name) && !is_harmless_volatile(fact.name.name))
+            set_config(fact.first_argument);
+        else if (!is_well_known(fact.name.name))
             anything_but_commit();
     }
     for (const auto& fact : facts.relations)
@@ -332,22 +332,27 @@ void Effects::marks(const StatementFacts& facts)
         anything();
 }
 
-void Effects::builtin(const std::string& name, char volatility, const std::string& first_argument)
+void Effects::set_config(const std::string& first_argument)
 {
-    if (name == "set_config") {
-        statement_.changes_session = true;
-        // its first argument names the setting
-        if (first_argument.empty() || names_transaction_setting(first_argument))
-            statement_.sets_transaction = true;
-    } else if (name == "pg_reload_conf") {
+    statement_.changes_session = true;
+    // its first argument names the setting
+    if (first_argument.empty() || names_transaction_setting(first_argument))
+        statement_.sets_transaction = true;
+}
+
+void Effects::builtin(const Function& found, const std::string& first_argument)
+{
+    if (found.name == "set_config") {
+        set_config(first_argument);
+    } else if (found.name == "pg_reload_conf") {
         statement_.changes_cluster = true;
-    } else if (runs_sql(name)) {
-        const Step step{*this, "function ", name, ", which runs SQL"};
+    } else if (found.verdict == Verdict::sql) {
+        const Step step{*this, "function ", found.name, ", which runs SQL"};
         write_anything();
         statement_.changes_session = true;
         any_code();
-    } else if (volatility == 'v' && !is_harmless_volatile(name)) {
-        const Step step{*this, "function ", name};
+    } else if (found.verdict == Verdict::anything || (found.verdict == Verdict::none && found.volatility == 'v')) {
+        const Step step{*this, "function ", found.name};
         write_anything();
         statement_.changes_session = true;
     }
@@ -366,7 +371,7 @@ void Effects::call(const FunctionFact& fact, const Lookup& lookup)
         if (candidate->is_user)
             function(*candidate, fact.arguments, lookup);
         else
-            builtin(fact.name.name, candidate->volatility, fact.first_argument);
+            builtin(*candidate, fact.first_argument);
     }
 }
 
@@ -388,7 +393,7 @@ void Effects::field(const std::string& name, bool of_any_value, const Lookup& lo
         if (candidate.is_user)
             function(candidate, 1, lookup);
         else if (of_any_value)
-            builtin(name, candidate.volatility, {});
+            builtin(candidate, {});
     }
 }
 
@@ -452,7 +457,7 @@ void Effects::function(Oid oid, const Lookup& lookup)
     else if (found->is_user)
         function(*found, -1, lookup);
     else
-        builtin(found->name, found->volatility, {});
+        builtin(*found, {});
 }
 
 void Effects::operator_by_oid(Oid oid, const Lookup& lookup)
@@ -461,7 +466,7 @@ void Effects::operator_by_oid(Oid oid, const Lookup& lookup)
     if (found == nullptr)
         anything_but_commit();
     else if (const auto* code = catalog_->function(found->function); code != nullptr && !code->is_user)
-        builtin(code->name, 'i', {});
+        builtin(*code, {});
     else
         function(found->function, lookup);
 }

@@ -101,7 +101,8 @@ private:
     void read(const RelationFact&, const Lookup&);
     void write(const StatementFacts&, const RelationFact&, const Confine&, const Lookup&, bool is_inside);
 
-    void builtin(const std::string& name, char volatility, const std::string& first_argument);
+    void builtin(const Function&, const std::string& first_argument);
+    void set_config(const std::string& first_argument);
     void function(const Function&, int arguments, const Lookup&);
     void function(Oid, const Lookup&);
     void operator_by_oid(Oid, const Lookup&);

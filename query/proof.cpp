@@ -78,6 +78,23 @@ bool holds_time(const Catalog::Impl& catalog, Oid oid, int depth = 0)
             }));
 }
 
+/// Whether a value of that type may hold a `time`, which becomes a timetz, by today's offset, where one is asked for.
+bool holds_time_of_day(const Catalog::Impl& catalog, Oid oid, int depth = 0)
+{
+    constexpr Oid kTime = 1083; // Source: pg_type.dat
+    const auto* type = catalog.type(oid);
+    if (oid == kTime || type == nullptr || depth > 8)
+        return true;
+    for (const auto part : {type->element, type->base, type->subtype})
+        if (part != 0 && holds_time_of_day(catalog, part, depth + 1))
+            return true;
+    const auto* row = type->kind == 'c' ? catalog.relation(type->relation) : nullptr;
+    return type->kind == 'c' &&
+           (row == nullptr || std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
+                return holds_time_of_day(catalog, column.type, depth + 1);
+            }));
+}
+
 /// Whether a value of that type may hold text, which a date type may read as a clock. Source: pg_type.dat.
 bool may_be_text(const Catalog::Impl& catalog, Oid oid)
 {
@@ -242,7 +259,7 @@ void Proof::note(const ReadAccess& access, std::string_view via) const
 Refusal Proof::names(const StatementFacts& facts, const At& at)
 {
     for (const auto& fact : facts.functions)
-        if (auto refusal = call(fact, at); refusal.is_refused())
+        if (auto refusal = call(fact, facts, at); refusal.is_refused())
             return refusal;
     for (const auto& fact : facts.operators)
         if (auto refusal = op(fact, at); refusal.is_refused())
@@ -292,10 +309,10 @@ Refusal Proof::catalog_wide(const At& at)
     return {};
 }
 
-Refusal Proof::call(const FunctionFact& fact, const At& at)
+Refusal Proof::call(const FunctionFact& fact, const StatementFacts& facts, const At& at)
 {
     const auto place = fact.location;
-    const auto candidates = at.lookup.functions(fact.name, fact.arguments);
+    auto candidates = at.lookup.functions(fact.name, fact.arguments);
     if (candidates.empty()) // a cast by a type's name, or a function made meanwhile
         return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", fact.name.name), at,
                       place);
@@ -306,13 +323,18 @@ Refusal Proof::call(const FunctionFact& fact, const At& at)
     if (fact.name.name == "current_setting" && is_custom_setting(fact.first_argument) &&
         std::none_of(candidates.begin(), candidates.end(), [](const Function* f) { return f->is_user; }))
         return setting(lower_setting(fact.first_argument), at, place);
+    // the one that takes a timetz is meant only where a `time` comes
+    if (fact.name.name == "timezone" && !has_time_of_day(facts, at))
+        std::erase_if(candidates, [](const Function* f) { return !f->is_user && f->verdict == Verdict::clock; });
+    // the reason that tells most
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [](const Function* f) { return f->verdict == Verdict::clock; });
     At inner{at};
     if (!at.is_inside)
         inner.place = place;
     for (const auto* candidate : candidates) {
         if (!candidate->is_user) {
-            if (auto refusal = builtin(candidate->name, fact.arguments, candidate->volatility, at, place);
-                refusal.is_refused())
+            if (auto refusal = builtin(*candidate, at, place); refusal.is_refused())
                 return refusal;
         } else if (!skips_user) {
             if (auto refusal = function(*candidate, fact.arguments, inner); refusal.is_refused()) {
@@ -338,16 +360,55 @@ Refusal Proof::setting(const std::string& name, const At& at, int place)
     return {};
 }
 
-Refusal Proof::builtin(const std::string& name, int arguments, char volatility, const At& at, int place)
+/// Whether the statement may come upon a value of type `time`: then `AT TIME ZONE` may mean timezone(text, timetz).
+bool Proof::has_time_of_day(const StatementFacts& facts, const At& at) const
 {
-    const auto what = [&] { return fmt::format("function {}", name); };
-    if (reads_clock(name, arguments))
-        return refuse(Reason::clock, what(), at, place);
-    if (volatility == 'i')
-        return {};
-    if (volatility == 's')
-        return depends_on_settings_only(name) ? Refusal{} : refuse(Reason::stable_function, what(), at, place);
-    return refuse(Reason::volatile_function, what(), at, place);
+    const auto holds = [this](Oid oid) { return holds_time_of_day(catalog_, oid); };
+    if (at.has_variables ||
+        (at.parameters != nullptr && std::any_of(at.parameters->begin(), at.parameters->end(), holds)))
+        return true;
+    for (const auto& fact : facts.relations)
+        for (const auto* relation : at.lookup.relations(fact.name).found)
+            if (std::any_of(relation->columns.begin(), relation->columns.end(),
+                            [&](const Column& column) { return holds(column.type); }))
+                return true;
+    for (const auto& fact : facts.types)
+        if (const auto types = at.lookup.types(fact.name);
+            types.found == nullptr || types.may_be_user != types.found->is_user || holds(types.found->oid))
+            return true;
+    for (const auto& fact : facts.functions)
+        for (const auto* f : at.lookup.functions(fact.name, fact.arguments))
+            if (holds(f->result) || std::any_of(f->outputs.begin(), f->outputs.end(), holds))
+                return true;
+    const auto may_call = [&](const std::string& name) { // `row.name`
+        const auto* named = Catalog::Impl::named(catalog_.functions_by_name, name);
+        return named != nullptr && std::any_of(named->begin(), named->end(), [&](auto index) {
+                   const auto& f = catalog_.functions[index];
+                   return f.takes(1) && (holds(f.result) || std::any_of(f.outputs.begin(), f.outputs.end(), holds));
+               });
+    };
+    return std::any_of(facts.fields.begin(), facts.fields.end(), may_call) ||
+           std::any_of(facts.members.begin(), facts.members.end(), may_call);
+}
+
+Refusal Proof::builtin(const Function& found, const At& at, int place)
+{
+    const auto is = [&](Reason reason) { return refuse(reason, fmt::format("function {}", found.name), at, place); };
+    switch (found.verdict) {
+    case Verdict::settings:
+        return found.volatility == 'v' ? is(Reason::volatile_function) : Refusal{};
+    case Verdict::clock:
+        return is(Reason::clock);
+    case Verdict::none:
+        if (found.volatility == 'i')
+            return {};
+        break;
+    case Verdict::outside:
+    case Verdict::sql:
+    case Verdict::anything:
+        break;
+    }
+    return is(found.volatility == 'v' ? Reason::volatile_function : Reason::stable_function);
 }
 
 Refusal Proof::function(const Function& callee, int arguments, const At& at)
@@ -428,7 +489,8 @@ Refusal Proof::body(const Function& callee, const At& at)
                    .is_inside = true,
                    .in_policy = at.in_policy,
                    .depth = at.depth + 1,
-                   .parameters = &callee.arguments};
+                   .parameters = &callee.arguments,
+                   .has_variables = callee.language != Language::sql};
     if (callee.body)
         return tree(*callee.body, inner);
     const auto body = catalog_.bodies.of(callee);
@@ -456,12 +518,12 @@ Refusal Proof::body(const Function& callee, const At& at)
             return refuse(refusal.reason, refusal.why, inner);
         // A variable may be meant where a column has its name, if the function or the server says so.
         const auto& names_of_arguments = callee.argument_names;
-        const bool prefers_variables = callee.language == Language::plpgsql &&
-                                       callee.source.find("variable_conflict") != std::string::npos;
+        const bool prefers_variables =
+            callee.language == Language::plpgsql && callee.source.find("variable_conflict") != std::string::npos;
         for (const auto& column : facts.time_columns)
-            if (prefers_variables || (callee.language == Language::plpgsql &&
-                                      std::find(names_of_arguments.begin(), names_of_arguments.end(), column) !=
-                                          names_of_arguments.end()))
+            if (prefers_variables ||
+                (callee.language == Language::plpgsql &&
+                 std::find(names_of_arguments.begin(), names_of_arguments.end(), column) != names_of_arguments.end()))
                 return refuse(Reason::clock, fmt::format("{} made a date", column), inner);
         for (const auto parameter : facts.time_parameters) {
             const auto index = static_cast<std::size_t>(parameter) - 1;
@@ -483,7 +545,7 @@ Refusal Proof::function_by_oid(Oid oid, const At& at)
         return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", oid), at);
     if (found->is_user)
         return function(*found, -1, at);
-    return builtin(found->name, static_cast<int>(found->arguments.size()), found->volatility, at);
+    return builtin(*found, at);
 }
 
 Refusal Proof::op(const OperatorFact& fact, const At& at)
@@ -524,7 +586,8 @@ Refusal Proof::operator_by_oid(Oid oid, const At& at)
                            .is_inside = at.is_inside,
                            .in_policy = at.in_policy,
                            .depth = at.depth + 1});
-    if (code->volatility == 'i' || (code->volatility == 's' && depends_on_settings_only(code->name)))
+    // `=` is timetz_eq as well, but no value of that type comes this far
+    if (code->volatility == 'i' || (code->volatility == 's' && code->verdict == Verdict::settings))
         return {};
     return refuse(Reason::stable_function, fmt::format("operator {}", found->name), at);
 }
@@ -632,12 +695,15 @@ Refusal Proof::field(const std::string& name, bool of_any_value, const At& at)
     const auto* named = Catalog::Impl::named(catalog_.functions_by_name, name);
     if (named == nullptr)
         return {};
-    for (const auto index : *named) {
+    auto places = *named;
+    std::stable_partition(places.begin(), places.end(), // the reason that tells most
+                          [&](auto index) { return catalog_.functions[index].verdict == Verdict::clock; });
+    for (const auto index : places) {
         const auto& candidate = catalog_.functions[index];
         if (!candidate.takes(1))
             continue;
         auto refusal = candidate.is_user                          ? function(candidate, 1, at)
-                       : of_any_value || inspects_any_value(name) ? builtin(name, 1, candidate.volatility, at)
+                       : of_any_value || inspects_any_value(name) ? builtin(candidate, at)
                                                                   : Refusal{};
         if (refusal.is_refused())
             return refusal;
