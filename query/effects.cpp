@@ -119,7 +119,7 @@ void Effects::finish()
     }
 }
 
-void Effects::statement(const StatementFacts& facts, const Lookup& lookup, bool is_inside)
+void Effects::statement(const StatementFacts& facts, const Lookup& lookup, bool is_inside, const Function* body_of)
 {
     if (++depth_ > kMaxDepth) {
         anything_but_commit();
@@ -128,10 +128,13 @@ void Effects::statement(const StatementFacts& facts, const Lookup& lookup, bool 
     }
     kind(facts, &lookup);
     marks(facts);
+    const bool knows_columns = !is_inside || (body_of != nullptr && body_of->language == Language::sql);
+    const Operands operands{facts,   *catalog_,     lookup,
+                            nullptr, knows_columns, body_of == nullptr ? nullptr : &body_of->arguments};
     for (const auto& fact : facts.functions)
-        call(fact, lookup);
+        call(fact, operands, lookup);
     for (const auto& fact : facts.operators)
-        op(fact, lookup);
+        op(fact, operands, lookup);
     for (const auto& name : facts.fields)
         field(name, false, lookup);
     for (const auto& name : facts.members)
@@ -358,9 +361,9 @@ void Effects::builtin(const Function& found, const std::string& first_argument)
     }
 }
 
-void Effects::call(const FunctionFact& fact, const Lookup& lookup)
+void Effects::call(const FunctionFact& fact, const Operands& operands, const Lookup& lookup)
 {
-    const auto candidates = lookup.functions(fact.name, fact.arguments);
+    const auto candidates = operands.functions(fact);
     if (candidates.empty() && !fact.planned_only) { // perhaps made since the catalog was read, by somebody else
         const Step step{*this, "function ", fact.name.name, ", which is not known"};
         anything_but_commit();
@@ -375,9 +378,9 @@ void Effects::call(const FunctionFact& fact, const Lookup& lookup)
     }
 }
 
-void Effects::op(const OperatorFact& fact, const Lookup& lookup)
+void Effects::op(const OperatorFact& fact, const Operands& operands, const Lookup& lookup)
 {
-    for (const auto* candidate : lookup.operators(fact.name))
+    for (const auto* candidate : operands.operators(fact))
         operator_by_oid(candidate->oid, lookup);
 }
 
@@ -538,7 +541,7 @@ void Effects::function(const Function& callee, int arguments, const Lookup& look
                 if (one.kind == 'd')
                     type(one.oid, inside);
         for (const auto& facts : body->statements)
-            statement(facts, inside, true);
+            statement(facts, inside, true, &callee);
     } else {
         anything_but_commit();
     }

@@ -258,11 +258,13 @@ void Proof::note(const ReadAccess& access, std::string_view via) const
 
 Refusal Proof::names(const StatementFacts& facts, const At& at)
 {
+    const Confine confine{facts, catalog_, at.lookup};
+    const Operands operands{facts, catalog_, at.lookup, &confine, !at.has_variables, at.parameters};
     for (const auto& fact : facts.functions)
-        if (auto refusal = call(fact, facts, at); refusal.is_refused())
+        if (auto refusal = call(fact, facts, operands, at); refusal.is_refused())
             return refusal;
     for (const auto& fact : facts.operators)
-        if (auto refusal = op(fact, at); refusal.is_refused())
+        if (auto refusal = op(fact, operands, at); refusal.is_refused())
             return refusal;
     for (const auto& fact : facts.types)
         if (auto refusal = type(fact, at); refusal.is_refused())
@@ -273,7 +275,6 @@ Refusal Proof::names(const StatementFacts& facts, const At& at)
     for (const auto& name : facts.members)
         if (auto refusal = field(name, true, at); refusal.is_refused())
             return refusal;
-    const Confine confine{facts, catalog_, at.lookup};
     for (const auto& fact : facts.relations)
         if (auto refusal = relation(fact, confine, at); refusal.is_refused())
             return refusal;
@@ -309,10 +310,10 @@ Refusal Proof::catalog_wide(const At& at)
     return {};
 }
 
-Refusal Proof::call(const FunctionFact& fact, const StatementFacts& facts, const At& at)
+Refusal Proof::call(const FunctionFact& fact, const StatementFacts& facts, const Operands& operands, const At& at)
 {
     const auto place = fact.location;
-    auto candidates = at.lookup.functions(fact.name, fact.arguments);
+    auto candidates = operands.functions(fact);
     if (candidates.empty()) // a cast by a type's name, or a function made meanwhile
         return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", fact.name.name), at,
                       place);
@@ -548,9 +549,9 @@ Refusal Proof::function_by_oid(Oid oid, const At& at)
     return builtin(*found, at);
 }
 
-Refusal Proof::op(const OperatorFact& fact, const At& at)
+Refusal Proof::op(const OperatorFact& fact, const Operands& operands, const At& at)
 {
-    const auto candidates = at.lookup.operators(fact.name);
+    const auto candidates = operands.operators(fact);
     const bool has_builtin =
         std::any_of(candidates.begin(), candidates.end(), [](const Operator* o) { return !o->is_user; });
     if (candidates.empty())

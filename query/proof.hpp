@@ -5,6 +5,7 @@
 #include "query/explanation.hpp"
 #include "query/facts.hpp"
 #include "query/lookup.hpp"
+#include "query/operands.hpp"
 #include "query/statement.hpp"
 
 #include <set>
@@ -66,8 +67,8 @@ private:
     Refusal refuse(Reason, std::string what, const At&, int place = -1) const;
     Refusal names(const StatementFacts&, const At&);
     Refusal catalog_wide(const At&);
-    Refusal call(const FunctionFact&, const StatementFacts&, const At&);
-    Refusal op(const OperatorFact&, const At&);
+    Refusal call(const FunctionFact&, const StatementFacts&, const Operands&, const At&);
+    Refusal op(const OperatorFact&, const Operands&, const At&);
     Refusal type(const TypeFact&, const At&);
     Refusal field(const std::string& name, bool of_any_value, const At&);
     bool has_time_of_day(const StatementFacts&, const At&) const;

@@ -220,7 +220,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT app.any_table('users')", Reason::user_function},
         Case{"SELECT app.unseen(1)", Reason::user_function},
         Case{"SELECT app.sum_logged(age) FROM users", Reason::user_function},
-        Case{"SELECT overloaded(1)", Reason::user_function}, // perhaps the other one
+        Case{"SELECT overloaded(1)", Reason::none},
+        Case{"SELECT overloaded(1 + 1)", Reason::user_function}, // perhaps the other one
         Case{"SELECT app.of_domain(1)", Reason::none}, Case{"SELECT app.with_default()", Reason::none},
         Case{"SELECT app.days(note, '2020-01-01') FROM users", Reason::clock},
         Case{"SELECT app.born_since(note) FROM users", Reason::clock},
