@@ -332,6 +332,9 @@ READS = [
     Case("polymorphic_function", T + U + "CREATE FUNCTION first_of(anyelement, anyelement) RETURNS anyelement "
          "IMMUTABLE LANGUAGE sql AS 'SELECT $1';", "SELECT first_of(n, 1), first_of(v::text, 'x') FROM t ORDER BY 1",
          [UPDATE_T], [UPDATE_U]),
+    Case("operator_of_other_types", T + U + "CREATE FUNCTION same(text, int) RETURNS bool LANGUAGE plpgsql AS "
+         "$$BEGIN EXECUTE 'SELECT true'; RETURN true; END$$; CREATE OPERATOR < (LEFTARG = text, RIGHTARG = int, FUNCTION = same);",
+         "SELECT v FROM t WHERE id < 2 OR n < 25 OR n < '10' ORDER BY id", [UPDATE_T], [UPDATE_U]),
     Case("user_operator", T + U + "CREATE FUNCTION near(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT "
          "abs($1 - $2) < 5'; CREATE OPERATOR ~~~ (LEFTARG = int, RIGHTARG = int, FUNCTION = near);",
          "SELECT v FROM t WHERE n ~~~ 12 OR n OPERATOR({s}.~~~) 30 ORDER BY id", [UPDATE_T], [UPDATE_U]),

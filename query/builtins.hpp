@@ -6,22 +6,26 @@ namespace pgmemo::query {
 
 /// What was judged by hand about PostgreSQL's own objects, which the catalog does not say.
 
-/// A built-in STABLE function (or the function of a built-in operator or cast) whose result depends on nothing but its
-/// arguments and settings: TimeZone, DateStyle, IntervalStyle, lc_*, default_text_search_config, extra_float_digits …
-bool depends_on_settings_only(std::string_view function) noexcept;
+enum class Verdict : char {
+    none,     ///< not judged: an IMMUTABLE function is as it says, any other may do and depend on anything
+    settings, ///< depends on its arguments and on settings of the session alone
+    clock,    ///< reads the clock
+    outside,  ///< depends on something else; writes no table, runs no SQL, changes no setting
+    sql,      ///< runs SQL given as text, reads tables or cursors by name, or makes values of any type by its name
+    anything, ///< may do anything
+};
 
-/// A built-in function that reads the clock. `arguments` tells age(x) from age(x, y).
-bool reads_clock(std::string_view function, int arguments) noexcept;
+/// The verdict on a function of pg_catalog, however volatile it says that it is: judged_functions.def. `signature` is
+/// its name with the names of its argument types: `age(timestamptz)`.
+Verdict judged(std::string_view name, std::string_view signature) noexcept;
 
-/// A built-in VOLATILE function that writes no table, runs no SQL and changes no setting of the session.
-bool is_harmless_volatile(std::string_view function) noexcept;
-
-/// A built-in function, whatever its volatility, that runs SQL given as text or reads tables or cursors by name, and so
-/// may run any function.
-bool runs_sql(std::string_view function) noexcept;
-
-/// A well-known built-in function that is IMMUTABLE or an aggregate: asked only while no catalog is at hand.
-bool is_well_known(std::string_view function) noexcept;
+/// What is said of all functions of that name, while no catalog tells which is meant. All are judged, and none of them
+/// runs SQL or does more than it answers.
+bool is_harmless(std::string_view name) noexcept;
+/// One of them runs SQL, and so may run any function.
+bool runs_sql(std::string_view name) noexcept;
+/// They are harmless, or a few that everybody uses.
+bool is_well_known(std::string_view name) noexcept;
 
 /// A function that says something else about a row than its columns do, and may be written `row.name`.
 bool inspects_any_value(std::string_view function) noexcept;
@@ -34,7 +38,7 @@ enum class TypeKind {
     unknown,
 };
 
-/// What is known of a type of pg_catalog; array types are named `_element`.
+/// The verdict on a type of pg_catalog: judged_types.def; array types are named `_element`.
 TypeKind builtin_type(std::string_view name) noexcept;
 
 } // namespace pgmemo::query

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "query/bodies.hpp"
+#include "query/builtins.hpp"
 #include "query/catalog.hpp"
 #include "query/plpgsql.hpp"
 #include "query/tree.hpp"
@@ -101,7 +102,8 @@ struct Function {
     char kind = 'f'; ///< prokind: f function, p procedure, a aggregate, w window
     char volatility = 'v';
     Language language = Language::other;
-    bool is_user = false; ///< not in pg_catalog, or made after initdb
+    bool is_user = false;            ///< not in pg_catalog, or made after initdb
+    Verdict verdict = Verdict::none; ///< of the others
     bool is_variadic = false;
     bool is_security_definer = false;
     bool is_random_only =

@@ -60,10 +60,25 @@ std::vector<Oid> matching(const Catalog::Impl& catalog, const std::vector<std::s
     return oids;
 }
 
+std::string signature_of(const Catalog::Impl& catalog, const Function& function)
+{
+    auto signature = function.name + '(';
+    for (const auto argument : function.arguments) {
+        if (signature.back() != '(')
+            signature += ',';
+        if (const auto* type = catalog.type(argument))
+            signature += type->name;
+    }
+    return signature + ')';
+}
+
 } // namespace
 
 void add_traits(Catalog::Impl& catalog, const config::Config& config)
 {
+    for (auto& function : catalog.functions)
+        if (!function.is_user)
+            function.verdict = judged(function.name, signature_of(catalog, function));
     for (auto& relation : catalog.relations)
         if (relation.oid >= kFirstUserOid && !relation.columns.empty())
             relation.tracked = find_tracked(catalog, relation, config.tracked_columns(relation.full_name()));

@@ -194,6 +194,18 @@ std::optional<Confine::Place> Confine::find(int level, const ColumnName& name, i
     return places.size() == 1 ? std::optional{places.front()} : std::nullopt;
 }
 
+const Column* Confine::column(const ColumnName& name, const RangeFact& range) const
+{
+    const auto& joined = facts_.confinement.joined_using; // the two sides may differ in type
+    if (name.table.empty() && std::any_of(joined.begin(), joined.end(), [&](const UsingFact& fact) {
+            return fact.range.level == range.level && (fact.column == name.name || fact.column == "*");
+        }))
+        return nullptr;
+    const auto place = find(range.level, name);
+    const bool is_direct = place && place->item->relation != nullptr && place->outer == place->item->number;
+    return is_direct && is_in(place->outer, range.from, range.to) ? place->column : nullptr;
+}
+
 /// Whether `=` between values of the column and of its class is PostgreSQL's own.
 bool Confine::is_own_equality(const Column& column) const
 {

@@ -34,6 +34,10 @@ public:
     /// Of a relation read as an item of FROM, or of a view: the columns whose values are known.
     std::vector<Confinement> confinements(const Relation&, int item) const;
 
+    /// The column of a relation that a name means where the items of that range are in sight; null where it may be
+    /// another, or one that a join makes of two.
+    const Column* column(const ColumnName&, const RangeFact&) const;
+
     /// What a column of a written relation may hold before and after, or nullopt for anything.
     using Values = std::optional<std::vector<Bound>>;
     /// Of the relation that is the target `item`; `use`: pgm_use bits. By the column's name.

@@ -119,7 +119,7 @@ void Effects::finish()
     }
 }
 
-void Effects::statement(const StatementFacts& facts, const Lookup& lookup, bool is_inside)
+void Effects::statement(const StatementFacts& facts, const Lookup& lookup, bool is_inside, const Function* body_of)
 {
     if (++depth_ > kMaxDepth) {
         anything_but_commit();
@@ -128,10 +128,13 @@ void Effects::statement(const StatementFacts& facts, const Lookup& lookup, bool 
     }
     kind(facts, &lookup);
     marks(facts);
+    const bool knows_columns = !is_inside || (body_of != nullptr && body_of->language == Language::sql);
+    const Operands operands{facts,   *catalog_,     lookup,
+                            nullptr, knows_columns, body_of == nullptr ? nullptr : &body_of->arguments};
     for (const auto& fact : facts.functions)
-        call(fact, lookup);
+        call(fact, operands, lookup);
     for (const auto& fact : facts.operators)
-        op(fact, lookup);
+        op(fact, operands, lookup);
     for (const auto& name : facts.fields)
         field(name, false, lookup);
     for (const auto& name : facts.members)
@@ -161,8 +164,8 @@ void Effects::statement_without_catalog(const StatementFacts& facts)
         if (fact.planned_only)
             statement_.changes_session = true;
         else if (fact.name.name == "set_config")
-            builtin(fact.name.name, 'v', fact.first_argument);
-        else if (!is_well_known(fact.name.name) && !is_harmless_volatile(fact.name.name))
+            set_config(fact.first_argument);
+        else if (!is_well_known(fact.name.name))
             anything_but_commit();
     }
     statement_.reads_unseen = !facts.relations.empty() || !facts.operators.empty() || !facts.types.empty();
@@ -337,30 +340,35 @@ void Effects::marks(const StatementFacts& facts)
         anything();
 }
 
-void Effects::builtin(const std::string& name, char volatility, const std::string& first_argument)
+void Effects::set_config(const std::string& first_argument)
 {
-    if (name == "set_config") {
-        statement_.changes_session = true;
-        // its first argument names the setting
-        if (first_argument.empty() || names_transaction_setting(first_argument))
-            statement_.sets_transaction = true;
-    } else if (name == "pg_reload_conf") {
+    statement_.changes_session = true;
+    // its first argument names the setting
+    if (first_argument.empty() || names_transaction_setting(first_argument))
+        statement_.sets_transaction = true;
+}
+
+void Effects::builtin(const Function& found, const std::string& first_argument)
+{
+    if (found.name == "set_config") {
+        set_config(first_argument);
+    } else if (found.name == "pg_reload_conf") {
         statement_.changes_cluster = true;
-    } else if (runs_sql(name)) {
-        const Step step{*this, "function ", name, ", which runs SQL"};
+    } else if (found.verdict == Verdict::sql) {
+        const Step step{*this, "function ", found.name, ", which runs SQL"};
         write_anything();
         statement_.changes_session = true;
         any_code();
-    } else if (volatility == 'v' && !is_harmless_volatile(name)) {
-        const Step step{*this, "function ", name};
+    } else if (found.verdict == Verdict::anything || (found.verdict == Verdict::none && found.volatility == 'v')) {
+        const Step step{*this, "function ", found.name};
         write_anything();
         statement_.changes_session = true;
     }
 }
 
-void Effects::call(const FunctionFact& fact, const Lookup& lookup)
+void Effects::call(const FunctionFact& fact, const Operands& operands, const Lookup& lookup)
 {
-    const auto candidates = lookup.functions(fact.name, fact.arguments);
+    const auto candidates = operands.functions(fact);
     if (candidates.empty() && !fact.planned_only) { // perhaps made since the catalog was read, by somebody else
         const Step step{*this, "function ", fact.name.name, ", which is not known"};
         anything_but_commit();
@@ -371,13 +379,13 @@ void Effects::call(const FunctionFact& fact, const Lookup& lookup)
         if (candidate->is_user)
             function(*candidate, fact.arguments, lookup);
         else
-            builtin(fact.name.name, candidate->volatility, fact.first_argument);
+            builtin(*candidate, fact.first_argument);
     }
 }
 
-void Effects::op(const OperatorFact& fact, const Lookup& lookup)
+void Effects::op(const OperatorFact& fact, const Operands& operands, const Lookup& lookup)
 {
-    for (const auto* candidate : lookup.operators(fact.name))
+    for (const auto* candidate : operands.operators(fact))
         operator_by_oid(candidate->oid, lookup);
 }
 
@@ -393,7 +401,7 @@ void Effects::field(const std::string& name, bool of_any_value, const Lookup& lo
         if (candidate.is_user)
             function(candidate, 1, lookup);
         else if (of_any_value)
-            builtin(name, candidate.volatility, {});
+            builtin(candidate, {});
     }
 }
 
@@ -457,7 +465,7 @@ void Effects::function(Oid oid, const Lookup& lookup)
     else if (found->is_user)
         function(*found, -1, lookup);
     else
-        builtin(found->name, found->volatility, {});
+        builtin(*found, {});
 }
 
 void Effects::operator_by_oid(Oid oid, const Lookup& lookup)
@@ -466,7 +474,7 @@ void Effects::operator_by_oid(Oid oid, const Lookup& lookup)
     if (found == nullptr)
         anything_but_commit();
     else if (const auto* code = catalog_->function(found->function); code != nullptr && !code->is_user)
-        builtin(code->name, 'i', {});
+        builtin(*code, {});
     else
         function(found->function, lookup);
 }
@@ -538,7 +546,7 @@ void Effects::function(const Function& callee, int arguments, const Lookup& look
                 if (one.kind == 'd')
                     type(one.oid, inside);
         for (const auto& facts : body->statements)
-            statement(facts, inside, true);
+            statement(facts, inside, true, &callee);
     } else {
         anything_but_commit();
     }

@@ -4,6 +4,7 @@
 #include "query/explanation.hpp"
 #include "query/facts.hpp"
 #include "query/lookup.hpp"
+#include "query/operands.hpp"
 #include "query/statement.hpp"
 
 #include <map>
@@ -88,20 +89,21 @@ private:
     };
     std::string way() const;
 
-    void statement(const StatementFacts&, const Lookup&, bool is_inside);
+    void statement(const StatementFacts&, const Lookup&, bool is_inside, const Function* body_of = nullptr);
     void statement_without_catalog(const StatementFacts&);
     void kind(const StatementFacts&, const Lookup*);
     void marks(const StatementFacts&);
     void block(const StatementFacts&, const Lookup*);
 
-    void call(const FunctionFact&, const Lookup&);
-    void op(const OperatorFact&, const Lookup&);
+    void call(const FunctionFact&, const Operands&, const Lookup&);
+    void op(const OperatorFact&, const Operands&, const Lookup&);
     void field(const std::string& name, bool of_any_value, const Lookup&);
     void type(const TypeFact&, const Lookup&);
     void read(const RelationFact&, const Lookup&);
     void write(const StatementFacts&, const RelationFact&, const Confine&, const Lookup&, bool is_inside);
 
-    void builtin(const std::string& name, char volatility, const std::string& first_argument);
+    void builtin(const Function&, const std::string& first_argument);
+    void set_config(const std::string& first_argument);
     void function(const Function&, int arguments, const Lookup&);
     void function(Oid, const Lookup&);
     void operator_by_oid(Oid, const Lookup&);

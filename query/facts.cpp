@@ -3,14 +3,16 @@
 #include "query/words.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pgmemo::query {
 namespace {
 
 struct Collector {
-    TextFacts* facts;
+    TextFacts* facts = nullptr;
     bool failed = false;
-    pgm_kind owner = PGM_STATEMENT; ///< of the values that follow
+    pgm_kind owner = PGM_STATEMENT;    ///< of the values that follow
+    std::vector<OperandFact> operands; ///< of the call that follows
 };
 
 bool is_ascii(const char* text) noexcept
@@ -140,7 +142,37 @@ void add_string(StatementFacts& into, const pgm_fact& fact)
     }
 }
 
-void add(StatementFacts& into, const pgm_fact& fact)
+/// A name outside ASCII is looked up nowhere: of its type nothing is known.
+OperandFact operand_of(const pgm_fact& fact)
+{
+    OperandFact operand;
+    if (!is_ascii(fact.schema) || !is_ascii(fact.name))
+        return operand;
+    operand.kind = static_cast<pgm_operand>(fact.code);
+    if (operand.kind == PGM_OPERAND_TYPE) {
+        operand.type = {text_or_empty(fact.schema), text_or_empty(fact.name)};
+        operand.is_array = fact.count == 1;
+    } else if (operand.kind == PGM_OPERAND_PARAMETER) {
+        operand.parameter = fact.count;
+    } else if (operand.kind == PGM_OPERAND_COLUMN) {
+        operand.column = {text_or_empty(fact.schema), text_or_empty(fact.name)};
+        operand.range = range_of(fact);
+    }
+    return operand;
+}
+
+void add_operator(StatementFacts& into, OperatorFact added)
+{
+    auto& all = into.operators;
+    const auto from = all.size() > kCompared ? all.end() - kCompared : all.begin();
+    if (std::none_of(from, all.end(), [&](const OperatorFact& one) {
+            return one.name == added.name && one.planned_only == added.planned_only && one.is_list == added.is_list &&
+                   one.operands == added.operands;
+        }))
+        all.push_back(std::move(added));
+}
+
+void add(StatementFacts& into, const pgm_fact& fact, std::vector<OperandFact> operands)
 {
     Name name{text_or_empty(fact.schema), text_or_empty(fact.name)};
     const bool is_name = fact.kind == PGM_RELATION || fact.kind == PGM_FUNCTION || fact.kind == PGM_OPERATOR ||
@@ -152,19 +184,18 @@ void add(StatementFacts& into, const pgm_fact& fact)
     switch (fact.kind) {
     case PGM_STATEMENT:
     case PGM_VALUE:
+    case PGM_OPERAND:
         return;
     case PGM_RELATION:
         into.relations.push_back({std::move(name), fact.planned_only ? 0 : fact.code, fact.level, fact.item,
                                   text_or_empty(fact.text), fact.location});
         return;
     case PGM_FUNCTION:
-        into.functions.push_back(
-            {std::move(name), fact.count, fact.code != 0, text_or_empty(fact.text), fact.planned_only, fact.location});
+        into.functions.push_back({std::move(name), fact.count, fact.code != 0, text_or_empty(fact.text),
+                                  fact.planned_only, fact.location, std::move(operands)});
         return;
     case PGM_OPERATOR:
-        add_once(into.operators, OperatorFact{name, fact.planned_only, fact.location}, [&](const OperatorFact& o) {
-            return o.name.name == name.name && o.name.schema == name.schema && o.planned_only == fact.planned_only;
-        });
+        add_operator(into, {std::move(name), fact.planned_only, fact.location, fact.code == 1, std::move(operands)});
         return;
     case PGM_TYPE:
         add_once(into.types, TypeFact{name, fact.location},
@@ -219,9 +250,11 @@ static void collect(void* context, const pgm_fact* fact)
             collector.failed = true;
         } else if (fact->kind == PGM_VALUE) {
             add_value(statements.back().confinement, collector.owner, *fact);
+        } else if (fact->kind == PGM_OPERAND) {
+            collector.operands.push_back(operand_of(*fact));
         } else {
             collector.owner = fact->kind;
-            add(statements.back(), *fact);
+            add(statements.back(), *fact, std::exchange(collector.operands, {}));
         }
     } catch (...) { // out of memory; nothing may be thrown through C
         collector.failed = true;
@@ -238,7 +271,8 @@ TextFacts read_facts(std::string_view sql) noexcept
         if (sql.find('\0') != std::string_view::npos)
             return facts;
         const std::string terminated{sql};
-        Collector collector{.facts = &facts};
+        Collector collector{};
+        collector.facts = &facts;
         const auto outcome = pgm_read(terminated.c_str(), collect, &collector);
         if (outcome != PGM_PARSED || collector.failed)
             return {};

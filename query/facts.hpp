@@ -13,6 +13,8 @@ namespace pgmemo::query {
 struct Name {
     std::string schema;
     std::string name;
+
+    bool operator==(const Name&) const = default;
 };
 
 struct RelationFact {
@@ -24,6 +26,35 @@ struct RelationFact {
     int location = -1; ///< in the text, here and below: bytes from 0, -1 for not known
 };
 
+struct ColumnName {
+    std::string table; ///< empty: not said
+    std::string name;
+
+    bool operator==(const ColumnName&) const = default;
+};
+
+/// Items from … to - 1 of a level: see pgm_kind.
+struct RangeFact {
+    int level = 0;
+    int from = 0;
+    int mid = 0;
+    int to = 0;
+
+    bool operator==(const RangeFact&) const = default;
+};
+
+/// What the text says of the type of an argument: see pgm_operand.
+struct OperandFact {
+    pgm_operand kind = PGM_OPERAND_OTHER;
+    Name type;
+    bool is_array = false;
+    int parameter = 0;
+    ColumnName column;
+    RangeFact range; ///< where the column is to be found
+
+    bool operator==(const OperandFact&) const = default;
+};
+
 struct FunctionFact {
     Name name;
     int arguments = 0;
@@ -31,12 +62,15 @@ struct FunctionFact {
     std::string first_argument; ///< when it is a string constant
     bool planned_only = false;
     int location = -1;
+    std::vector<OperandFact> operands; ///< one for each argument, or none when nothing is said
 };
 
 struct OperatorFact {
     Name name;
     bool planned_only = false;
     int location = -1;
+    bool is_list = false;              ///< IN: the operands are the left side and the elements of the list
+    std::vector<OperandFact> operands; ///< none when nothing is said
 };
 
 struct TypeFact {
@@ -52,11 +86,6 @@ struct ValueFact {
     std::string cast; ///< the type that it is cast to, if any
 };
 
-struct ColumnName {
-    std::string table; ///< empty: not said
-    std::string name;
-};
-
 /// One SELECT, INSERT, UPDATE, DELETE or MERGE in the statement.
 struct LevelFact {
     bool is_transparent = false; ///< conditions of an enclosing query may be applied inside
@@ -69,14 +98,6 @@ struct SubqueryFact {
     int item = 0;
     int inner = 0; ///< its own level; 0: none that conditions could be applied in
     std::string alias;
-};
-
-/// Items from … to - 1 of a level: see pgm_kind.
-struct RangeFact {
-    int level = 0;
-    int from = 0;
-    int mid = 0;
-    int to = 0;
 };
 
 struct EqualFact {

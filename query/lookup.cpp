@@ -101,6 +101,14 @@ bool Lookup::sees(std::string_view schema) const noexcept
     return std::find(scope_->schemas.begin(), scope_->schemas.end(), schema) != scope_->schemas.end();
 }
 
+std::size_t Lookup::rank(std::string_view schema) const noexcept
+{
+    if (scope_ == nullptr)
+        return 0;
+    const auto& schemas = scope_->schemas;
+    return static_cast<std::size_t>(std::find(schemas.begin(), schemas.end(), schema) - schemas.begin());
+}
+
 Lookup::Relations Lookup::relations(const Name& name) const
 {
     Relations result;

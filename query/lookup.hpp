@@ -20,6 +20,9 @@ public:
     Lookup(const Catalog::Impl& catalog, const NameScope* scope);
 
     bool has_scope() const noexcept { return scope_ != nullptr; }
+    /// Whether of two things of one name the one whose schema has the lower rank is meant.
+    bool is_certain() const noexcept { return scope_ != nullptr && is_exact_; }
+    std::size_t rank(std::string_view schema) const noexcept;
 
     /// What names stand for inside a function that is called here.
     Lookup inside(const Function&) const;

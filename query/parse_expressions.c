@@ -221,29 +221,58 @@ static void walk_indirection(reading* r, const List* indirection)
     }
 }
 
+static void emit_bound(reading* r, const A_Expr* between, const char* op, int index)
+{
+    const List* bounds = (const List*)between->rexpr;
+    if (bounds != NIL && IsA(bounds, List) && list_length(bounds) == 2) {
+        pgm_emit_operand(r, between->lexpr);
+        pgm_emit_operand(r, list_nth(bounds, index));
+    }
+    pgm_emit_operator_name(r, op);
+}
+
 static void emit_expression_operators(reading* r, const A_Expr* expr)
 {
     switch (expr->kind) {
     case AEXPR_BETWEEN:
+        emit_bound(r, expr, ">=", 0);
+        emit_bound(r, expr, "<=", 1);
+        return;
+    case AEXPR_NOT_BETWEEN:
+        emit_bound(r, expr, "<", 0);
+        emit_bound(r, expr, ">", 1);
+        return;
     case AEXPR_BETWEEN_SYM:
         pgm_emit_operator_name(r, ">=");
         pgm_emit_operator_name(r, "<=");
         return;
-    case AEXPR_NOT_BETWEEN:
     case AEXPR_NOT_BETWEEN_SYM:
         pgm_emit_operator_name(r, "<");
         pgm_emit_operator_name(r, ">");
         return;
-    case AEXPR_OP:
     case AEXPR_OP_ANY:
     case AEXPR_OP_ALL:
+        pgm_emit_operand(r, expr->lexpr);
+        pgm_emit_element(r, expr->rexpr);
+        emit_operator(r, expr->name);
+        return;
+    case AEXPR_IN:
+        if (expr->rexpr != NULL && IsA(expr->rexpr, List)) {
+            pgm_emit_operand(r, expr->lexpr);
+            pgm_emit_list_operands(r, (const List*)expr->rexpr);
+        }
+        emit_name(r, (pgm_fact){.kind = PGM_OPERATOR, .code = 1}, expr->name);
+        return;
+    case AEXPR_OP:
     case AEXPR_DISTINCT:
     case AEXPR_NOT_DISTINCT:
     case AEXPR_NULLIF:
-    case AEXPR_IN:
     case AEXPR_LIKE:
     case AEXPR_ILIKE:
     case AEXPR_SIMILAR:
+        if (expr->lexpr != NULL) /* of a prefix operator there is none */
+            pgm_emit_operand(r, expr->lexpr);
+        pgm_emit_operand(r, expr->rexpr);
         emit_operator(r, expr->name);
         return;
     }
@@ -260,6 +289,7 @@ static void walk_call(reading* r, const FuncCall* call)
             nodeTag(&((const A_Const*)first)->val.node) == T_String)
             fact.text = ((const A_Const*)first)->val.sval.sval;
     }
+    pgm_emit_call_operands(r, call);
     emit_name(r, fact, call->funcname);
     const char* name = pgm_string_at(call->funcname, list_length(call->funcname) - 1);
     pgm_emit_output_name(r, name);
@@ -385,7 +415,10 @@ static void walk_join(reading* r, const JoinExpr* join)
     sides.mid = r->items;
     pgm_walk(r, join->rarg);
     sides.to = r->items;
+    r->visible_from = sides.from; /* ON sees these, the rest of FROM none */
+    r->visible_to = sides.to;
     pgm_walk(r, join->quals);
+    r->visible_from = r->visible_to = 0;
     pgm_confine_by_join(r, join, sides);
     if (join->alias != NULL)
         pgm_emit(r, (pgm_fact){.kind = PGM_RENAMED, .level = r->level, .from = sides.from, .to = sides.to});

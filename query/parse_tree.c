@@ -78,6 +78,13 @@ static void enter_level(reading* r, const SelectStmt* select)
     pgm_emit(r, (pgm_fact){.kind = PGM_LEVEL, .level = r->level, .code = code});
 }
 
+/* From here on the columns of these items are meant by their names. */
+static void see(reading* r, items all)
+{
+    r->visible_from = all.from;
+    r->visible_to = all.to;
+}
+
 static void walk_select(reading* r, const SelectStmt* select)
 {
     if (select->intoClause != NULL) {
@@ -89,6 +96,7 @@ static void walk_select(reading* r, const SelectStmt* select)
     items all = {.from = r->items, .mid = r->items};
     pgm_walk_list(r, select->fromClause);
     all.to = r->items;
+    see(r, all);
     pgm_emit_outputs(r, select);
     pgm_confine_by_where(r, select->whereClause, all);
     pgm_walk_list(r, select->distinctClause);
@@ -132,6 +140,7 @@ static void walk_update(reading* r, const UpdateStmt* update)
     pgm_walk_list(r, update->targetList);
     pgm_walk_list(r, update->fromClause);
     all.to = r->items;
+    see(r, all);
     pgm_confine_by_where(r, update->whereClause, all);
     pgm_walk(r, update->whereClause);
     pgm_walk_list(r, update->returningList);
@@ -143,6 +152,7 @@ static void walk_delete(reading* r, const DeleteStmt* delete)
     pgm_emit_relation(r, delete->relation, PGM_DELETE);
     pgm_walk_list(r, delete->usingClause);
     all.to = r->items;
+    see(r, all);
     pgm_confine_by_where(r, delete->whereClause, all);
     pgm_walk(r, delete->whereClause);
     pgm_walk_list(r, delete->returningList);
@@ -188,6 +198,8 @@ void pgm_walk_query(reading* r, const Node* node)
     ++r->depth;
     const pgm_cte* const outer = r->ctes;
     const int outer_level = r->level;
+    const items outer_visible = {.from = r->visible_from, .to = r->visible_to};
+    r->visible_from = r->visible_to = 0; /* in WITH and FROM */
     switch (nodeTag(node)) {
     case T_SelectStmt: {
         const SelectStmt* select = (const SelectStmt*)node;
@@ -221,6 +233,7 @@ void pgm_walk_query(reading* r, const Node* node)
     }
     r->ctes = outer;
     r->level = outer_level;
+    see(r, outer_visible);
     --r->depth;
 }
 

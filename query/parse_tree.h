@@ -16,15 +16,18 @@ extern "C" {
 #endif
 
 typedef enum pgm_kind {
-    PGM_STATEMENT,      /* one begins; code: pgm_statement */
-    PGM_RELATION,       /* schema, name; code: pgm_use bits, 0 for a read; text: what the query calls it; level, item */
-    PGM_FUNCTION,       /* schema, name; count: arguments; code: 1 when VARIADIC; text: first argument, if a string */
-    PGM_OPERATOR,       /* schema, name */
-    PGM_TYPE,           /* schema, name: a value is made one of this type */
-    PGM_FIELD,          /* name: `a.name`, which may be a function applied to a row */
-    PGM_MEMBER,         /* name: `(expression).name`, which may be a function applied to any value */
-    PGM_STRING,         /* text: a string constant */
-    PGM_TIME_OF_COLUMN, /* name: a column is cast to a date or time type */
+    PGM_STATEMENT, /* one begins; code: pgm_statement */
+    PGM_RELATION,  /* schema, name; code: pgm_use bits, 0 for a read; text: what the query calls it; level, item */
+    PGM_FUNCTION,  /* schema, name; count: arguments; code: 1 when VARIADIC; text: first argument, if a string */
+    PGM_OPERATOR,  /* schema, name; code: 1 for IN, whose operands are the left side and the elements of the list */
+    PGM_OPERAND, /* one more argument of the PGM_FUNCTION or PGM_OPERATOR that follows; code: pgm_operand; schema, name:
+                    the type, count: 1 for an array of it; or the column (schema).name of items from … to - 1 of the
+                    level; or count: the parameter */
+    PGM_TYPE,    /* schema, name: a value is made one of this type */
+    PGM_FIELD,   /* name: `a.name`, which may be a function applied to a row */
+    PGM_MEMBER,  /* name: `(expression).name`, which may be a function applied to any value */
+    PGM_STRING,  /* text: a string constant */
+    PGM_TIME_OF_COLUMN,    /* name: a column is cast to a date or time type */
     PGM_TIME_OF_PARAMETER, /* count: the parameter that is cast to a date or time type */
     PGM_OUTPUT_NAME,       /* name: an output column that the text itself makes; `*`: it makes some unnamed */
     PGM_MARK,              /* code: pgm_mark_code */
@@ -64,6 +67,14 @@ typedef enum pgm_value {
     PGM_PARAMETER_ARRAY, /* a parameter that does */
     PGM_EXCLUDED         /* text: the column of the row proposed, in ON CONFLICT DO UPDATE */
 } pgm_value;
+
+typedef enum pgm_operand {
+    PGM_OPERAND_OTHER,   /* its type is not known here */
+    PGM_OPERAND_UNKNOWN, /* a bare string or NULL, whose type is left to the server */
+    PGM_OPERAND_TYPE,    /* of this type: a constant or a cast */
+    PGM_OPERAND_PARAMETER,
+    PGM_OPERAND_COLUMN
+} pgm_operand;
 
 typedef enum pgm_statement {
     PGM_SELECT,

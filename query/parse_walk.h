@@ -44,10 +44,12 @@ typedef struct reading {
     bool too_deep;
     bool planned_only;
     const pgm_cte* ctes;
-    int location; /* of the nearest node that has one */
-    int level;    /* the query that is being walked; 0: none */
-    int levels;   /* how many there were */
-    int items;    /* how many things in FROM there were */
+    int location;     /* of the nearest node that has one */
+    int visible_from; /* the items of the level whose columns may be meant here: none unless less than … */
+    int visible_to;   /* … this */
+    int level;        /* the query that is being walked; 0: none */
+    int levels;       /* how many there were */
+    int items;        /* how many things in FROM there were */
 } reading;
 
 /* parse_tree.c */
@@ -62,6 +64,12 @@ void pgm_emit_output_name(reading*, const char* name);
 int pgm_emit_relation(reading*, const RangeVar*, int use); /* its item number, -1 for none */
 void pgm_walk(reading*, const void* node);
 void pgm_walk_list(reading*, const List*);
+
+/* parse_operands.c */
+void pgm_emit_operand(reading*, const Node*);
+void pgm_emit_element(reading*, const Node* array); /* of `x = ANY (array)` */
+void pgm_emit_list_operands(reading*, const List*); /* once for each run of elements of one type */
+void pgm_emit_call_operands(reading*, const FuncCall*);
 
 /* parse_confinement.c: what confines the rows that a query reads or writes to known values of a column */
 typedef struct items {

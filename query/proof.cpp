@@ -83,14 +83,16 @@ bool is_made_of(const Catalog::Impl& catalog, Oid oid, std::string_view builtin,
 {
     const auto* type = catalog.type(oid);
     if (type == nullptr || depth > 8)
-        return type != nullptr;
+        return true;
     if (!type->is_user)
         return type->name == builtin || (type->name.starts_with('_') && type->name.substr(1) == builtin);
     for (const auto part : {type->element, type->base, type->subtype})
         if (part != 0 && is_made_of(catalog, part, builtin, depth + 1))
             return true;
-    const auto* row = type->kind == 'c' ? catalog.relation(type->relation) : nullptr;
-    return row != nullptr && std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
+    if (type->kind != 'c')
+        return false;
+    const auto* row = catalog.relation(type->relation);
+    return row == nullptr || std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
                return is_made_of(catalog, column.type, builtin, depth + 1);
            });
 }
@@ -217,8 +219,6 @@ Refusal Proof::of_names(const StatementFacts& facts, const Lookup& lookup)
     keeps_rows_ = keeps_rows(facts, lookup);
     if (auto refusal = names(facts, at); refusal.is_refused())
         return refusal;
-    if (takes_zone_.is_refused() && has_time_of_day_)
-        return takes_zone_;
     if (auto refusal = catalog_wide(at); refusal.is_refused())
         return refusal;
     if (!lookup.has_scope())
@@ -260,11 +260,13 @@ void Proof::note(const ReadAccess& access, std::string_view via) const
 
 Refusal Proof::names(const StatementFacts& facts, const At& at)
 {
+    const Confine confine{facts, catalog_, at.lookup};
+    const Operands operands{facts, catalog_, at.lookup, &confine, !at.has_variables, at.parameters};
     for (const auto& fact : facts.functions)
-        if (auto refusal = call(fact, at); refusal.is_refused())
+        if (auto refusal = call(fact, facts, operands, at); refusal.is_refused())
             return refusal;
     for (const auto& fact : facts.operators)
-        if (auto refusal = op(fact, at); refusal.is_refused())
+        if (auto refusal = op(fact, operands, at); refusal.is_refused())
             return refusal;
     for (const auto& fact : facts.types)
         if (auto refusal = type(fact, at); refusal.is_refused())
@@ -275,7 +277,6 @@ Refusal Proof::names(const StatementFacts& facts, const At& at)
     for (const auto& name : facts.members)
         if (auto refusal = field(name, true, at); refusal.is_refused())
             return refusal;
-    const Confine confine{facts, catalog_, at.lookup};
     for (const auto& fact : facts.relations)
         if (auto refusal = relation(fact, confine, at); refusal.is_refused())
             return refusal;
@@ -311,10 +312,10 @@ Refusal Proof::catalog_wide(const At& at)
     return {};
 }
 
-Refusal Proof::call(const FunctionFact& fact, const At& at)
+Refusal Proof::call(const FunctionFact& fact, const StatementFacts& facts, const Operands& operands, const At& at)
 {
     const auto place = fact.location;
-    const auto candidates = at.lookup.functions(fact.name, fact.arguments);
+    auto candidates = operands.functions(fact);
     if (candidates.empty()) // a cast by a type's name, or a function made meanwhile
         return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", fact.name.name), at,
                       place);
@@ -325,15 +326,18 @@ Refusal Proof::call(const FunctionFact& fact, const At& at)
     if (fact.name.name == "current_setting" && is_custom_setting(fact.first_argument) &&
         std::none_of(candidates.begin(), candidates.end(), [](const Function* f) { return f->is_user; }))
         return setting(lower_setting(fact.first_argument), at, place);
-    if (fact.name.name == "timezone") // AT TIME ZONE, too
-        takes_zone_ = refuse(Reason::clock, "AT TIME ZONE where a time of day may be meant", at, place);
+    // the one that takes a timetz is meant only where a `time` comes
+    if (fact.name.name == "timezone" && !has_time_of_day(facts, at))
+        std::erase_if(candidates, [](const Function* f) { return !f->is_user && f->verdict == Verdict::clock; });
+    // the reason that tells most
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [](const Function* f) { return f->verdict == Verdict::clock; });
     At inner{at};
     if (!at.is_inside)
         inner.place = place;
     for (const auto* candidate : candidates) {
         if (!candidate->is_user) {
-            if (auto refusal = builtin(candidate->name, fact.arguments, candidate->volatility, at, place);
-                refusal.is_refused())
+            if (auto refusal = builtin(*candidate, at, place); refusal.is_refused())
                 return refusal;
         } else if (!skips_user) {
             if (auto refusal = function(*candidate, fact.arguments, inner); refusal.is_refused()) {
@@ -359,17 +363,60 @@ Refusal Proof::setting(const std::string& name, const At& at, int place)
     return {};
 }
 
-Refusal Proof::builtin(const std::string& name, int arguments, char volatility, const At& at, int place)
+/// Whether the statement may come upon a value of type `time`: then `AT TIME ZONE` may mean timezone(text, timetz).
+bool Proof::has_time_of_day(const StatementFacts& facts, const At& at) const
 {
-    const auto what = [&] { return fmt::format("function {}", name); };
-    if (reads_clock(name, arguments))
-        return refuse(Reason::clock, what(), at, place);
-    has_time_of_day_ = has_time_of_day_ || name == "time" || name == "make_time";
-    if (volatility == 'i')
-        return {};
-    if (volatility == 's')
-        return depends_on_settings_only(name) ? Refusal{} : refuse(Reason::stable_function, what(), at, place);
-    return refuse(Reason::volatile_function, what(), at, place);
+    const auto holds = [this](Oid oid) { return is_made_of(catalog_, oid, "time"); };
+    if (at.has_variables ||
+        (at.parameters != nullptr && std::any_of(at.parameters->begin(), at.parameters->end(), holds)))
+        return true;
+    for (const auto& fact : facts.relations)
+        for (const auto* relation : at.lookup.relations(fact.name).found)
+            if (std::any_of(relation->columns.begin(), relation->columns.end(),
+                            [&](const Column& column) { return holds(column.type); }))
+                return true;
+    for (const auto& fact : facts.types)
+        if (const auto types = at.lookup.types(fact.name);
+            types.found == nullptr || types.may_be_user != types.found->is_user || holds(types.found->oid))
+            return true;
+    for (const auto& fact : facts.functions)
+        for (const auto* f : at.lookup.functions(fact.name, fact.arguments))
+            if (holds(f->result) || std::any_of(f->outputs.begin(), f->outputs.end(), holds))
+                return true;
+    for (const auto& fact : facts.operators)
+        for (const auto* o : at.lookup.operators(fact.name))
+            if (const auto* f = o->is_user ? catalog_.function(o->function) : nullptr;
+                o->is_user && (f == nullptr || holds(f->result)))
+                return true;
+    const auto may_call = [&](const std::string& name) { // `row.name`
+        const auto* named = Catalog::Impl::named(catalog_.functions_by_name, name);
+        return named != nullptr && std::any_of(named->begin(), named->end(), [&](auto index) {
+                   const auto& f = catalog_.functions[index];
+                   return f.takes(1) && (holds(f.result) || std::any_of(f.outputs.begin(), f.outputs.end(), holds));
+               });
+    };
+    return std::any_of(facts.fields.begin(), facts.fields.end(), may_call) ||
+           std::any_of(facts.members.begin(), facts.members.end(), may_call);
+}
+
+Refusal Proof::builtin(const Function& found, const At& at, int place)
+{
+    const auto is = [&](Reason reason) { return refuse(reason, fmt::format("function {}", found.name), at, place); };
+    switch (found.verdict) {
+    case Verdict::settings:
+        return found.volatility == 'v' ? is(Reason::volatile_function) : Refusal{};
+    case Verdict::clock:
+        return is(Reason::clock);
+    case Verdict::none:
+        if (found.volatility == 'i')
+            return {};
+        break;
+    case Verdict::outside:
+    case Verdict::sql:
+    case Verdict::anything:
+        break;
+    }
+    return is(found.volatility == 'v' ? Reason::volatile_function : Reason::stable_function);
 }
 
 Refusal Proof::function(const Function& callee, int arguments, const At& at)
@@ -383,7 +430,6 @@ Refusal Proof::function(const Function& callee, int arguments, const At& at)
     for (const auto oid : types) {
         if (is_made_of(catalog_, oid, "timetz")) // a text or a time is made one by today's offset
             return refuse(Reason::clock, what() + ", which takes or gives a timetz", at);
-        has_time_of_day_ = has_time_of_day_ || is_made_of(catalog_, oid, "time");
     }
     if (callee.vouched) {
         for (const auto oid : callee.vouched->reads) {
@@ -455,7 +501,8 @@ Refusal Proof::body(const Function& callee, const At& at)
                    .is_inside = true,
                    .in_policy = at.in_policy,
                    .depth = at.depth + 1,
-                   .parameters = &callee.arguments};
+                   .parameters = &callee.arguments,
+                   .has_variables = callee.language != Language::sql};
     if (callee.body)
         return tree(*callee.body, inner);
     const auto body = catalog_.bodies.of(callee);
@@ -510,12 +557,12 @@ Refusal Proof::function_by_oid(Oid oid, const At& at)
         return refuse(Reason::volatile_function, fmt::format("function {}, which is not known", oid), at);
     if (found->is_user)
         return function(*found, -1, at);
-    return builtin(found->name, static_cast<int>(found->arguments.size()), found->volatility, at);
+    return builtin(*found, at);
 }
 
-Refusal Proof::op(const OperatorFact& fact, const At& at)
+Refusal Proof::op(const OperatorFact& fact, const Operands& operands, const At& at)
 {
-    const auto candidates = at.lookup.operators(fact.name);
+    const auto candidates = operands.operators(fact);
     const bool has_builtin =
         std::any_of(candidates.begin(), candidates.end(), [](const Operator* o) { return !o->is_user; });
     if (candidates.empty())
@@ -551,7 +598,8 @@ Refusal Proof::operator_by_oid(Oid oid, const At& at)
                            .is_inside = at.is_inside,
                            .in_policy = at.in_policy,
                            .depth = at.depth + 1});
-    if (code->volatility == 'i' || (code->volatility == 's' && depends_on_settings_only(code->name)))
+    // `=` is timetz_eq as well, but no value of that type comes this far
+    if (code->volatility == 'i' || (code->volatility == 's' && code->verdict == Verdict::settings))
         return {};
     return refuse(Reason::stable_function, fmt::format("operator {}", found->name), at);
 }
@@ -594,7 +642,6 @@ Refusal Proof::type_by_oid(Oid oid, const At& at)
                    .in_policy = at.in_policy,
                    .depth = at.depth + 1};
     if (!found->is_user) {
-        has_time_of_day_ = has_time_of_day_ || found->name == "time" || found->name == "_time";
         switch (builtin_type(found->name)) {
         case TypeKind::safe:
         case TypeKind::time:
@@ -660,12 +707,15 @@ Refusal Proof::field(const std::string& name, bool of_any_value, const At& at)
     const auto* named = Catalog::Impl::named(catalog_.functions_by_name, name);
     if (named == nullptr)
         return {};
-    for (const auto index : *named) {
+    auto places = *named;
+    std::stable_partition(places.begin(), places.end(), // the reason that tells most
+                          [&](auto index) { return catalog_.functions[index].verdict == Verdict::clock; });
+    for (const auto index : places) {
         const auto& candidate = catalog_.functions[index];
         if (!candidate.takes(1))
             continue;
         auto refusal = candidate.is_user                          ? function(candidate, 1, at)
-                       : of_any_value || inspects_any_value(name) ? builtin(name, 1, candidate.volatility, at)
+                       : of_any_value || inspects_any_value(name) ? builtin(candidate, at)
                                                                   : Refusal{};
         if (refusal.is_refused())
             return refusal;
@@ -814,9 +864,6 @@ Refusal Proof::view(const Relation& found, const Confinements& confinements, con
     const auto what = fmt::format("view {}", found.full_name());
     if (!found.view || !found.view->is_understood)
         return refuse(Reason::view, what + ", which cannot be seen through", at);
-    has_time_of_day_ = has_time_of_day_ ||
-                       std::any_of(found.columns.begin(), found.columns.end(),
-                                   [&](const Column& column) { return is_made_of(catalog_, column.type, "time"); });
     const auto& definition = *found.view;
     std::vector<Confinements> inside(definition.relations.size());
     for (const auto& confined : confinements)

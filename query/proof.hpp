@@ -5,6 +5,7 @@
 #include "query/explanation.hpp"
 #include "query/facts.hpp"
 #include "query/lookup.hpp"
+#include "query/operands.hpp"
 #include "query/statement.hpp"
 
 #include <set>
@@ -58,6 +59,7 @@ private:
         bool keeps_rows = false; ///< of the client's own text: the reply's rows are rows of the one relation read
         int depth = 0;
         const std::vector<Oid>* parameters = nullptr; ///< of the function whose body this is
+        bool has_variables = false;                   ///< a PL/pgSQL variable may be meant where a column is named
     };
     using Confinements = std::vector<Confinement>;
 
@@ -65,15 +67,16 @@ private:
     Refusal refuse(Reason, std::string what, const At&, int place = -1) const;
     Refusal names(const StatementFacts&, const At&);
     Refusal catalog_wide(const At&);
-    Refusal call(const FunctionFact&, const At&);
-    Refusal op(const OperatorFact&, const At&);
+    Refusal call(const FunctionFact&, const StatementFacts&, const Operands&, const At&);
+    Refusal op(const OperatorFact&, const Operands&, const At&);
     Refusal type(const TypeFact&, const At&);
     Refusal field(const std::string& name, bool of_any_value, const At&);
+    bool has_time_of_day(const StatementFacts&, const At&) const;
     Refusal time_columns(const StatementFacts&, const At&);
     Refusal relation(const RelationFact&, const Confine&, const At&);
 
     Refusal setting(const std::string& name, const At&, int place = -1);
-    Refusal builtin(const std::string& name, int arguments, char volatility, const At&, int place = -1);
+    Refusal builtin(const Function&, const At&, int place = -1);
     Refusal function(const Function&, int arguments, const At&);
     Refusal body(const Function&, const At&);
     Refusal function_by_oid(Oid, const At&);
@@ -93,11 +96,6 @@ private:
     std::set<std::tuple<Oid, bool, bool>> relations_seen_;
     int visits_ = 0;
     bool keeps_rows_ = false;
-
-    // AT TIME ZONE makes a timetz of a time, by today's offset. Of what type its argument is, is not worked out: it is
-    // refused where anything around may be a time.
-    Refusal takes_zone_;
-    bool has_time_of_day_ = false;
 };
 
 } // namespace pgmemo::query

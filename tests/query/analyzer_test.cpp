@@ -110,6 +110,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT CURRENT_DATE", Reason::clock}, Case{"SELECT LOCALTIMESTAMP(3)", Reason::clock},
         Case{"SELECT now()", Reason::clock}, Case{"SELECT clock_timestamp()", Reason::clock},
         Case{"SELECT age(created_at) FROM users", Reason::clock},
+        Case{"SELECT time '12:00' AT TIME ZONE 'UTC' FROM users", Reason::clock},
+        Case{"SELECT make_time(1, 2, 3) AT TIME ZONE 'UTC' FROM users", Reason::clock},
+        Case{"SELECT xpath('/a', '<a/>') FROM users", Reason::stable_function},
         Case{"SELECT * FROM users WHERE born = 'ToDay'", Reason::clock},
         Case{"SELECT * FROM users WHERE created_at < E'n\\x6fw'", Reason::clock},
         Case{"SELECT * FROM users WHERE created_at < U&'\\006eow'", Reason::clock},
@@ -218,7 +221,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"SELECT app.any_table('users')", Reason::user_function},
         Case{"SELECT app.unseen(1)", Reason::user_function},
         Case{"SELECT app.sum_logged(age) FROM users", Reason::user_function},
-        Case{"SELECT overloaded(1)", Reason::user_function}, // perhaps the other one
+        Case{"SELECT overloaded(1)", Reason::none},
+        Case{"SELECT overloaded(1 + 1)", Reason::user_function}, // perhaps the other one
         Case{"SELECT app.of_domain(1)", Reason::none}, Case{"SELECT app.with_default()", Reason::none},
         Case{"SELECT app.days(note, '2020-01-01') FROM users", Reason::clock},
         Case{"SELECT app.born_since(note) FROM users", Reason::clock},

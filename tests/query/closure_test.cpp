@@ -190,7 +190,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Closure{"SELECT (u).volatile_one FROM users u", {"users"}},
                       Closure{"SELECT 3 <-> 4", {"scratch"}},
                       Closure{"SELECT app.sum_logged(age) FROM users", {"events"}},
-                      Closure{"SELECT overloaded(1)", {"events"}}, // perhaps the other one
+                      Closure{"SELECT overloaded(1 + 1)", {"events"}}, // perhaps the other one
                       Closure{"SELECT app.any_table('users')", {}, "WCKS"}, Closure{"SELECT app.unseen(1)", {}, "WCKS"},
                       Closure{"SELECT no_such_function(1)", {}, "WCKS"}, Closure{"CALL refresh()", {"scratch"}, "M"},
                       Closure{"CALL app.move_item(1)", {"app.items", "items"}, "M"},

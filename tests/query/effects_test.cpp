@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"SELECT set_config('app.user', 'x', false)", "S"},
                       Case{"SELECT set_config('Transaction_Isolation', 'serializable', true)", "ST"},
                       Case{"SELECT set_config(lower('x'), 'x', true)", "ST"}, Case{"SELECT pg_reload_conf()", "K"},
-                      Case{"SELECT pg_read_file('x')", "WS"},
+                      Case{"SELECT pg_promote()", "WS"},
                       Case{"SELECT query_to_xml('DELETE FROM users', true, true, '')", "WCKS"},
                       Case{"SELECT nosuchfunction(1)", "WCKS"}, Case{"SELECT * FROM user_names", ""},
                       Case{"SELECT 'calm'::mood", ""}, Case{"SELECT id FROM users FOR UPDATE", ""}));
