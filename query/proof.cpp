@@ -78,23 +78,23 @@ bool holds_time(const Catalog::Impl& catalog, Oid oid, int depth = 0)
             }));
 }
 
-/// Whether a value of that type is, or is made of, values of the built-in one.
-bool is_made_of(const Catalog::Impl& catalog, Oid oid, std::string_view builtin, int depth = 0)
+/// Whether a value of that type is, or is made of, values of the built-in one; of a type that is not known, `unknown`.
+bool is_made_of(const Catalog::Impl& catalog, Oid oid, std::string_view builtin, bool unknown, int depth = 0)
 {
     const auto* type = catalog.type(oid);
     if (type == nullptr || depth > 8)
-        return true;
+        return unknown;
     if (!type->is_user)
         return type->name == builtin || (type->name.starts_with('_') && type->name.substr(1) == builtin);
     for (const auto part : {type->element, type->base, type->subtype})
-        if (part != 0 && is_made_of(catalog, part, builtin, depth + 1))
+        if (part != 0 && is_made_of(catalog, part, builtin, unknown, depth + 1))
             return true;
     if (type->kind != 'c')
         return false;
     const auto* row = catalog.relation(type->relation);
-    return row == nullptr || std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
-               return is_made_of(catalog, column.type, builtin, depth + 1);
-           });
+    return row == nullptr ? unknown : std::any_of(row->columns.begin(), row->columns.end(), [&](const Column& column) {
+        return is_made_of(catalog, column.type, builtin, unknown, depth + 1);
+    });
 }
 
 /// Whether a value of that type may hold text, which a date type may read as a clock. Source: pg_type.dat.
@@ -366,7 +366,7 @@ Refusal Proof::setting(const std::string& name, const At& at, int place)
 /// Whether the statement may come upon a value of type `time`: then `AT TIME ZONE` may mean timezone(text, timetz).
 bool Proof::has_time_of_day(const StatementFacts& facts, const At& at) const
 {
-    const auto holds = [this](Oid oid) { return is_made_of(catalog_, oid, "time"); };
+    const auto holds = [this](Oid oid) { return is_made_of(catalog_, oid, "time", true); };
     if (at.has_variables ||
         (at.parameters != nullptr && std::any_of(at.parameters->begin(), at.parameters->end(), holds)))
         return true;
@@ -427,10 +427,9 @@ Refusal Proof::function(const Function& callee, int arguments, const At& at)
     std::vector<Oid> types{callee.result};
     types.insert(types.end(), callee.arguments.begin(), callee.arguments.end());
     types.insert(types.end(), callee.outputs.begin(), callee.outputs.end());
-    for (const auto oid : types) {
-        if (is_made_of(catalog_, oid, "timetz")) // a text or a time is made one by today's offset
+    for (const auto oid : types)
+        if (is_made_of(catalog_, oid, "timetz", false)) // a text or a time is made one by today's offset
             return refuse(Reason::clock, what() + ", which takes or gives a timetz", at);
-    }
     if (callee.vouched) {
         for (const auto oid : callee.vouched->reads) {
             const auto* relation = catalog_.relation(oid);
