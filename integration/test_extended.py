@@ -103,8 +103,9 @@ SCRIPTS = {
                                       + query("ROLLBACK"), False),
     "hit behind a failed transaction": (query("BEGIN") + run("SELECT 1 / 0", ()) + SYNC + run() + SYNC + query("ROLLBACK")
                                         + run() + SYNC, True),
-    "own write": (query("BEGIN") + run() + SYNC + run("UPDATE items SET name = 'x' WHERE id = 1", ()) + SYNC + run() + SYNC
-                  + query("ROLLBACK") + run() + SYNC, True),
+    "own write": (query("BEGIN") + run("SELECT count(*) FROM log", ()) + SYNC
+                  + run("INSERT INTO log (said) VALUES ('x')", ()) + SYNC + run("SELECT count(*) FROM log", ()) + SYNC
+                  + query("ROLLBACK") + run("SELECT count(*) FROM log", ()) + SYNC, True),
     "unnamed behind a query": (parse("", ONE) + SYNC + query("SELECT 1") + bind("", "", (1,)) + execute() + SYNC, False),
     "unnamed behind a query that hits": (query("SELECT name FROM items WHERE id = 1") + run() + SYNC
                                          + query("SELECT name FROM items WHERE id = 1") + bind("", "", (1,)) + execute()

@@ -83,14 +83,15 @@ bool Exchange::only_plain_reads_owed(bool but_the_last) const noexcept
     });
 }
 
-/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Behind a hidden Parse
-/// it is not known what the server has. Better to wait for the answer, which needs nothing more from the client; a COPY
+/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Behind a hidden Parse,
+/// or one of a name that the server lacks, it is not known what the server has. Better to wait for the answer, which needs nothing more from the client; a COPY
 /// that may be among what is owed would.
 bool Exchange::must_wait() const noexcept
 {
-    return (session_may_change() || prepared_.has_hidden_pending()) &&
-           std::all_of(owed_.begin(), owed_.end(), [](const Owed& owed) {
-               return owed.closed && (owed.effects.words.empty() || owed.copy_ended);
+    const bool for_names = prepared_.is_unsettled();
+    return (session_may_change() || for_names) && std::all_of(owed_.begin(), owed_.end(), [=](const Owed& owed) {
+               const bool may_copy = for_names ? owed.may_copy : !owed.effects.words.empty();
+               return owed.closed && (!may_copy || owed.copy_ended);
            });
 }
 

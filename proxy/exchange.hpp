@@ -123,6 +123,7 @@ private:
         bool measured = false; ///< a miss, whose latency is to be recorded
         bool error = false;
         bool complete = false;    ///< CommandComplete has come
+        bool may_copy = false;    ///< it may want rows from the client before it is answered
         bool copy_in = false;     ///< the server waits for CopyDone or CopyFail
         bool copy_ended = false;  ///< CopyDone or CopyFail was sent
         std::size_t messages = 0; ///< of a group, without its Sync

@@ -208,6 +208,7 @@ Step Exchange::relay_query(const Statement& statement, std::string_view sql, std
     finished_portal_.reset();
     auto& owed = owed_.emplace_back();
     owed.since = now;
+    owed.may_copy = sql.empty() || boost::algorithm::icontains(sql, "copy");
     if (miss) {
         owed.fill = std::move(miss->fill);
         owed.unless_found = std::move(miss->unless_found);

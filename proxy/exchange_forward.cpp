@@ -151,7 +151,7 @@ Exchange::Owed& Exchange::open_group(Time now, std::string* before)
     }
     auto& group = owed_.back();
     ++group.messages;
-    if (is_new && before != nullptr && !prepared_.stale().empty() && !prepared_.has_hidden_pending()) {
+    if (is_new && before != nullptr && !prepared_.stale().empty() && !prepared_.is_unsettled()) {
         for (const auto& name : prepared_.stale())
             if (!name.empty())
                 hidden_close(group, name, *before);
@@ -309,12 +309,14 @@ void Exchange::on_execute(const wire::Execute& execute, Owed& group, std::string
         if (!text) {
             reason = Reason::utility;
             need_names(group, before);
+            group.may_copy = true;
             take_part(group, kAnything, in_transaction);
             prepared_.forget_all(); // it may be a PREPARE too long to be read
             close_readings(group);
             continue;
         }
         const auto statement = analyse(text->sql());
+        group.may_copy |= boost::algorithm::icontains(text->sql(), "copy");
         if (may_name(*statement, text->sql()))
             need_names(group, before);
         reason = statement->is_cacheable()                        ? Reason::extended_protocol

@@ -461,6 +461,7 @@ void Exchange::absorb(Owed& group, Owed&& next)
         group.readings.push_back(std::move(reading));
     group.reads_only &= next.reads_only;
     group.misses += next.misses;
+    group.may_copy |= next.may_copy;
     group.ops += next.ops;
     group.copy_ended |= next.copy_ended;
     group.closed = next.closed && group.copy_ended;

@@ -174,9 +174,14 @@ void Prepared::drop_pending(std::size_t count)
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(std::min(count, pending_.size())));
 }
 
-bool Prepared::has_hidden_pending() const noexcept
+bool Prepared::is_unsettled() const noexcept
 {
-    return std::any_of(pending_.begin(), pending_.end(), [](const Pending& pending) { return pending.hidden; });
+    return std::any_of(pending_.begin(), pending_.end(), [this](const Pending& pending) {
+        if (pending.hidden)
+            return true;
+        const auto found = pending.op == Op::close_portal ? statements_.end() : statements_.find(pending.name);
+        return found != statements_.end() && found->second.text && !found->second.upstream;
+    });
 }
 
 Prepared::Named* Prepared::find(std::string_view name)
@@ -277,7 +282,8 @@ Prepared::Candidates Prepared::texts_of_statement(std::string_view name) const
 {
     Candidates candidates;
     const auto found = statements_.find(name);
-    candidates.push_back(found == statements_.end() ? nullptr : found->second.text);
+    if (found != statements_.end() || !name.empty()) // the unnamed one cannot be made by SQL
+        candidates.push_back(found == statements_.end() ? nullptr : found->second.text);
     for (const auto& pending : pending_) {
         if (pending.op != Op::parse || pending.name != name || pending.hidden)
             continue;

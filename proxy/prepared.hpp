@@ -96,7 +96,8 @@ public:
     void drop_pending(std::size_t count);
     /// How many are under way in all.
     std::size_t pending() const noexcept { return pending_.size(); }
-    bool has_hidden_pending() const noexcept;
+    /// Whether an error in what is under way would leave it open which of its names the server has.
+    bool is_unsettled() const noexcept;
 
     /// What the client means by a name, as far as it is settled; null: nothing that is known here.
     Named* find(std::string_view name);

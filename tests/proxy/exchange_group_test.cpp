@@ -65,7 +65,7 @@ TEST_F(Groups, AreAnsweredWholeTheSecondTime)
     fills();
     EXPECT_TRUE(hits(app, read(), answer()));
     EXPECT_TRUE(hits(other, read(), answer())) << "another session of the same settings";
-    EXPECT_EQ(world.metrics.hits.read(), 4u) << "two of them the fixture's";
+    EXPECT_EQ(world.metrics.hits.read(), 5u) << "three of them the fixture's";
     EXPECT_TRUE(app->is_quiet());
 }
 
@@ -270,6 +270,18 @@ TEST_F(Groups, BehindAHiddenParseThatIsNotAnsweredWait)
     EXPECT_NE(other.client(say::bind("", "s")).kind, Kind::wait);
 }
 
+TEST_F(Groups, BehindAParseOfANameThatTheServerLacksWait)
+{
+    const auto run = say::run_prepared("");
+    fills(app, say::parse("", kReadAccounts) + run, say::parse_complete() + say::bind_complete() + rows());
+    EXPECT_TRUE(hits(other, say::parse("", kReadAccounts), say::parse_complete()));
+    // Its Parse is skipped; then the unnamed statement is still the old one, of which the server has not heard.
+    other.client(say::describe('S', "none") + say::parse("", kWriteUsers) + say::sync());
+    EXPECT_EQ(other.client(say::bind("", "")).kind, Kind::wait);
+    other.server(say::error("26000") + say::ready('I'));
+    EXPECT_TRUE(hits(other, run, say::bind_complete() + rows()));
+}
+
 TEST_F(Groups, WhoseHiddenParseFailsTellTheClientWhy)
 {
     fills(app, say::parse("s", kReadAccounts), say::parse_complete());
@@ -288,6 +300,7 @@ TEST_F(Groups, LoseTheUnnamedStatementToAQuery)
     fills(app, say::parse("", kReadAccounts), say::parse_complete());
     EXPECT_TRUE(app.hits(kReadUsers)) << "answered here, too";
     app.sent();
+    app.seen();
     app.client(say::run_prepared("") + say::sync());
     EXPECT_EQ(app.sent(), say::close('S', "") + say::run_prepared("") + say::sync());
     app.server(say::close_complete() + say::error("26000") + say::ready('I'));

@@ -139,6 +139,7 @@ public:
                 step = exchange_->on_client(frame, world_.now);
             }
             begin_sent_ |= step.upstream.size() > 5 && step.upstream.substr(5).starts_with("BEGIN");
+            note_gathered(frame, step);
             sent_ += step.upstream;
             if (step.kind == Step::Kind::relay)
                 sent_ += frame.bytes;
@@ -304,6 +305,32 @@ private:
     {
         return upstream.find(question_message()) != std::string_view::npos;
     }
+    /// Messages that were held, and now go upstream: the same for their Parses.
+    void note_gathered(const wire::Frame& frame, Step& step)
+    {
+        if (step.kind == Step::Kind::hold) {
+            held_.emplace_back(frame.bytes);
+            return;
+        }
+        const auto held = std::exchange(held_, {});
+        if (step.kind == Step::Kind::reply || step.kind == Step::Kind::ask)
+            return;
+        std::size_t at = 0;
+        for (const auto& message : held) {
+            at = step.upstream.find(message, at);
+            if (at == std::string::npos)
+                return;
+            at += message.size();
+            if (message.front() != 'P')
+                continue;
+            const auto hidden = say::describe('S', message.substr(5, message.find('\0', 5) - 5));
+            const bool is_described = std::string_view{step.upstream}.substr(at).starts_with(hidden) &&
+                                      std::find(held.begin(), held.end(), hidden) == held.end();
+            if (is_described)
+                step.upstream.erase(at, hidden.size());
+            parses_.push_back({group_, is_described});
+        }
+    }
     /// Whether a Parse that went upstream was followed by a hidden Describe, which is taken out of what was sent.
     void note_parse(const wire::Frame& frame, const Step& step)
     {
@@ -337,6 +364,7 @@ private:
     World& world_;
     std::unique_ptr<Exchange> exchange_;
     std::vector<std::pair<int, bool>> parses_;
+    std::vector<std::string> held_;
     int group_ = 0;
     bool has_failed_ = false;
     std::string sent_;
