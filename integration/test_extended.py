@@ -121,7 +121,7 @@ SCRIPTS = {
     "a name closed and given anew": (run(name="n") + SYNC + close("S", "n") + run(ALL, (), name="n") + SYNC
                                      + close("S", "n") + SYNC, True),
     "a name closed and asked for": (run(name="n") + SYNC + close("S", "n") + SYNC + bind("", "n", (1,)) + execute() + SYNC,
-                                    True),
+                                    False),
     "a portal that lives while its statement is closed": (parse("n", ONE) + bind("", "n", (1,)) + close("S", "n")
                                                           + execute() + SYNC, False),
     "an error in the middle": (run() + run("SELECT 1 / 0", ()) + run() + SYNC + run() + SYNC, True),

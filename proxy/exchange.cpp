@@ -83,9 +83,9 @@ bool Exchange::only_plain_reads_owed(bool but_the_last) const noexcept
     });
 }
 
-/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Behind a hidden Parse,
-/// or one of a name that the server lacks, it is not known what the server has. Better to wait for the answer, which needs nothing more from the client; a COPY
-/// that may be among what is owed would.
+/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Behind a hidden
+/// Parse, or one of a name that the server lacks, it is not known what the server has. Better to wait for the answer,
+/// which needs nothing more from the client; a COPY that may be among what is owed would.
 bool Exchange::must_wait() const noexcept
 {
     const bool for_names = prepared_.is_unsettled();

@@ -87,7 +87,7 @@ public:
     /// Nothing is owed, or nobody can say what is: there is nothing to wait for.
     bool is_quiet() const noexcept { return owed_.empty() || !blind_reason_.empty(); }
     std::vector<ReplyPart>& reply() noexcept { return reply_; } ///< of a Step::Kind::reply; to be taken
-    bool is_idle() const noexcept;      ///< quiet, and outside of any transaction
+    bool is_idle() const noexcept;                              ///< quiet, and outside of any transaction
     bool client_waits() const noexcept; ///< for something that runs upstream and is the client's own
     bool said_fatal() const noexcept { return said_fatal_; } ///< the upstream has said why it is going
     bool is_broken() const noexcept { return broken_; }      ///< it cannot go on: end it with an error
@@ -131,8 +131,8 @@ private:
         AskedQueue asked;         ///< of a group, unless it is not to be followed
         bool untracked = false;   ///< a group whose answers do not come as expected
         std::vector<Reading> readings;
-        bool reads_only = true;   ///< nothing was executed in the group but reads, and a BEGIN before them
-        std::size_t misses = 0;   ///< of a group: those whose latency is to be recorded
+        bool reads_only = true;              ///< nothing was executed in the group but reads, and a BEGIN before them
+        std::size_t misses = 0;              ///< of a group: those whose latency is to be recorded
         int piece_reading = Asked::kNothing; ///< what gathers the message that comes in pieces
         bool piece_hidden = false;
         std::chrono::steady_clock::time_point since;

@@ -21,7 +21,6 @@ using wire::Status;
 // What a text is taken for that could not be read at all: it may do anything.
 const Statement kAnything{};
 
-
 bool controls_transaction(const Statement& statement) noexcept
 {
     return statement.may_commit ||
@@ -145,9 +144,9 @@ Step Exchange::decide(const Statement& statement, std::string_view sql, Time now
     }
     if (statement.is_cacheable() && !statement.has_parameters)
         return relay_query(statement, sql, begin_fill(statement, sql), now);
-    const auto reason = statement.is_cacheable() ? Reason::parameters
+    const auto reason = statement.is_cacheable()                                        ? Reason::parameters
                         : statement.reason == Reason::session_unknown && !may_look_up() ? why_no_lookup()
-                                                                                         : statement.reason;
+                                                                                        : statement.reason;
     count_bypass(reason);
     auto step = relay_query(statement, sql, std::nullopt, now);
     forget_names_if_told(statement, sql);

@@ -212,11 +212,12 @@ void Exchange::forward_bind(const wire::Frame& frame, std::string& before, Time 
         return;
     }
     if (has_unseen_hits_ && !group.error) {
-        // SET TRANSACTION must come before the first query of a transaction; PostgreSQL has not seen that there was one.
+        // SET TRANSACTION must come before the first query of a transaction; PostgreSQL has not seen that there was
+        // one.
         for (const auto& text : prepared_.texts_of_statement(bind->statement)) {
             if (text && analyse(text->sql())->sets_transaction) {
-                hidden_run(group, PreparedSource{std::string{"SELECT 1"} + std::string(3, '\0')},
-                           std::string(6, '\0'), before);
+                hidden_run(group, PreparedSource{std::string{"SELECT 1"} + std::string(3, '\0')}, std::string(6, '\0'),
+                           before);
                 has_unseen_hits_ = false;
                 break;
             }
@@ -319,9 +320,9 @@ void Exchange::on_execute(const wire::Execute& execute, Owed& group, std::string
         group.may_copy |= boost::algorithm::icontains(text->sql(), "copy");
         if (may_name(*statement, text->sql()))
             need_names(group, before);
-        reason = statement->is_cacheable()                        ? Reason::extended_protocol
+        reason = statement->is_cacheable()                      ? Reason::extended_protocol
                  : statement->reason == Reason::session_unknown ? why_no_lookup()
-                                                                  : statement->reason;
+                                                                : statement->reason;
         if (reason == Reason::none)
             reason = Reason::session_unknown;
         std::optional<Parameters> parameters;
@@ -491,8 +492,8 @@ int Exchange::describe_for(Owed& group, std::string_view name, const PreparedTex
         cache::Stamp stamp{cache::Words{&database_.word()}};
         if (database_.usable_catalog_id() == known_->catalog_id) {
             key_body_.assign(1, 'S').append(text->rest());
-            reading.fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp), 1u << 16,
-                                                      std::nullopt);
+            reading.fill =
+                services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp), 1u << 16, std::nullopt);
         }
     }
     return static_cast<int>(group.readings.size()) - 1;

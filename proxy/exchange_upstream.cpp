@@ -20,6 +20,10 @@ void append_result_type_error(std::string& out)
                          "RRevalidateCachedQuery\0\0"sv);
 }
 
+// The tags of what takes every prepared statement away.
+constexpr std::string_view kDiscardAll{"DISCARD ALL\0", 12};
+constexpr std::string_view kDeallocateAll{"DEALLOCATE ALL\0", 15};
+
 } // namespace
 
 using wire::Status;
@@ -48,6 +52,10 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     }
     if (frame.type == 'G' && frame.first)
         on_copy_in();
+    if (frame.type == 'C' && frame.whole() && (frame.body == kDiscardAll || frame.body == kDeallocateAll)) {
+        for (const auto& name : prepared_.missing()) // those that the server has not heard of go as well
+            prepared_.close_virtually(name);
+    }
     auto& owed = owed_.front();
     const bool own = owed.is_own();
 
@@ -81,7 +89,8 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     case '1':
     case '3':
         if (owed.kind != Owed::Kind::own_question)
-            go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed" : "a CloseComplete that nobody was owed");
+            go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed"
+                                       : "a CloseComplete that nobody was owed");
         break;
     case 'D':
         if (owed.kind == Owed::Kind::own_question)
@@ -245,7 +254,8 @@ bool Exchange::follow(Owed& group, const wire::Frame& frame, Passage& passage)
             go_blind("an answer to what was not asked");
             broken_ = true; // nobody can tell any more what of it is for the client
         } else if (frame.type == '1' || frame.type == '3') {
-            go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed" : "a CloseComplete that nobody was owed");
+            go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed"
+                                       : "a CloseComplete that nobody was owed");
         }
         group.untracked = true;
         group.asked.clear();

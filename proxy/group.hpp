@@ -93,8 +93,8 @@ struct Reading {
 
     // a description
     PreparedText text;
-    Told told;         ///< when it was asked for
-    std::string bytes; ///< ParseComplete, ParameterDescription and RowDescription or NoData
+    Told told;            ///< when it was asked for
+    std::string bytes;    ///< ParseComplete, ParameterDescription and RowDescription or NoData
     bool is_copy = false; ///< of the same text, made only to be described
 };
 
@@ -107,11 +107,11 @@ struct Gathered {
     std::uint32_t size = 0;
     std::uint32_t name_at = 0; ///< of what a Parse or Bind makes, or a Close takes away
     std::uint32_t name_size = 0;
-    bool of_portal = false; ///< a Close
-    PreparedText text = {}; ///< of a Parse, or of the statement that a Bind binds
+    bool of_portal = false;     ///< a Close
+    PreparedText text = {};     ///< of a Parse, or of the statement that a Bind binds
     cache::EntryRef entry = {}; ///< of a Parse its description, of a Bind its rows
     Control control = Control::none;
-    std::string tag = {}; ///< of a control
+    std::string tag = {};      ///< of a control
     std::uint32_t rest_at = 0; ///< of a Bind: where its values begin
     bool executed = false;
     bool closed = false;

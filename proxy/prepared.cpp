@@ -256,7 +256,9 @@ void Prepared::forget_all()
 {
     others_may_exist_ = true;
     stale_.clear();
-    std::erase_if(statements_, [](const auto& item) { return !item.first.empty(); });
+    // What the server does not have, no SQL can have taken away.
+    std::erase_if(statements_,
+                  [](const auto& item) { return !item.first.empty() && (item.second.upstream || !item.second.text); });
     transaction_ended();
     for (auto& pending : pending_) {
         if (pending.name.empty())

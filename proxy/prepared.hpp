@@ -59,8 +59,8 @@ public:
     struct Named {
         PreparedText text = {}; ///< null: not known (too long to be held)
         Told told = {};
-        bool upstream = false; ///< the server has the same
-        bool changed = false;  ///< the server describes it otherwise than the client was told
+        bool upstream = false;        ///< the server has the same
+        bool changed = false;         ///< the server describes it otherwise than the client was told
         std::uint64_t checked_at = 0; ///< the database's word when the server was last asked
     };
 

@@ -20,11 +20,11 @@ constexpr Oid kNumbers[] = {16, 20, 21, 23, 26, 700, 701, 1700, 2950};
 // date, time, timestamp, timestamptz, interval: their input can, their binary form is a number.
 constexpr Oid kTimes[] = {1082, 1083, 1114, 1184, 1186};
 
-// Further types whose input depends on the value and the settings in the key alone: bytea, char, name, text, json, cidr,
-// inet, macaddr, macaddr8, bpchar, varchar, bit, varbit, jsonb; unknown; and the arrays of these and those above.
-constexpr Oid kOthers[] = {17,   18,   19,   25,   114,  650,  869,  829,  774,  1042, 1043, 1560, 1562, 3802,
-                           705,  1000, 1001, 1002, 1003, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028,
-                           1040, 775,  651,  1041, 199,  1115, 1182, 1183, 1185, 1187, 1231, 1561, 1563, 2951, 3807};
+// Further types whose input depends on the value and the settings in the key alone: bytea, char, name, text, json,
+// cidr, inet, macaddr, macaddr8, bpchar, varchar, bit, varbit, jsonb; unknown; and the arrays of these and those above.
+constexpr Oid kOthers[] = {17,   18,   19,   25,   114,  650,  869,  829,  774,  1042, 1043, 1560, 1562, 3802, 705,
+                           1000, 1001, 1002, 1003, 1005, 1007, 1009, 1014, 1015, 1016, 1021, 1022, 1028, 1040, 775,
+                           651,  1041, 199,  1115, 1182, 1183, 1185, 1187, 1231, 1561, 1563, 2951, 3807};
 
 template <std::size_t N>
 bool has(const Oid (&types)[N], Oid type) noexcept
@@ -58,8 +58,8 @@ try {
     const Oid known = type.declared != 0 ? type.declared : type.settled;
     if (has(kNumbers, known) || (is_binary && has(kTimes, known)))
         return Reason::none;
-    const bool is_clock = is_binary && !has(kTexts, known) ? mentions_clock(value) || holds_clock(value)
-                                                           : mentions_clock(value);
+    const bool is_clock =
+        is_binary && !has(kTexts, known) ? mentions_clock(value) || holds_clock(value) : mentions_clock(value);
     return is_clock ? Reason::clock : Reason::none;
 } catch (...) { // out of memory
     return Reason::parameters;

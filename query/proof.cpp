@@ -453,12 +453,12 @@ Refusal Proof::body(const Function& callee, const At& at)
             return refuse(refusal.reason, refusal.why, inner);
         // A variable may be meant where a column has its name, if the function or the server says so.
         const auto& names_of_arguments = callee.argument_names;
-        const bool prefers_variables = callee.language == Language::plpgsql &&
-                                       callee.source.find("variable_conflict") != std::string::npos;
+        const bool prefers_variables =
+            callee.language == Language::plpgsql && callee.source.find("variable_conflict") != std::string::npos;
         for (const auto& column : facts.time_columns)
-            if (prefers_variables || (callee.language == Language::plpgsql &&
-                                      std::find(names_of_arguments.begin(), names_of_arguments.end(), column) !=
-                                          names_of_arguments.end()))
+            if (prefers_variables ||
+                (callee.language == Language::plpgsql &&
+                 std::find(names_of_arguments.begin(), names_of_arguments.end(), column) != names_of_arguments.end()))
                 return refuse(Reason::clock, fmt::format("{} made a date", column), inner);
         for (const auto parameter : facts.time_parameters) {
             const auto index = static_cast<std::size_t>(parameter) - 1;

@@ -78,7 +78,8 @@ TEST_F(Groups, AreNotAnsweredByTheSimpleProtocolsEntry)
 TEST_F(Groups, SentPieceByPieceAreAnsweredAtTheirSync)
 {
     fills();
-    for (const auto& message : {say::parse("", kReadAccounts), say::bind("", ""), say::describe('P', ""), say::execute()})
+    for (const auto& message :
+         {say::parse("", kReadAccounts), say::bind("", ""), say::describe('P', ""), say::execute()})
         EXPECT_EQ(app.client(message).kind, Kind::hold);
     EXPECT_EQ(app.seen(), "");
     EXPECT_EQ(app.client(say::sync()).kind, Kind::reply);
@@ -185,7 +186,8 @@ TEST_F(Groups, OfSomeRowsAtATimeAreForwarded)
 {
     fills();
     const auto some = say::parse("", kReadAccounts) + say::bind("", "") + say::execute("", 1);
-    EXPECT_FALSE(app.does_group(some, say::parse_complete() + say::bind_complete() + say::row({"1"}) + say::suspended()));
+    EXPECT_FALSE(
+        app.does_group(some, say::parse_complete() + say::bind_complete() + say::row({"1"}) + say::suspended()));
     EXPECT_EQ(world.bypasses(Reason::extended_protocol), 1u);
     EXPECT_TRUE(hits(app, read(), answer())) << "and leave what was stored";
 }
@@ -251,7 +253,8 @@ TEST_F(Groups, WhoseHiddenParseWasSkippedSendItAnew)
     fills(app, say::parse("s", kReadAccounts), say::parse_complete());
     EXPECT_TRUE(hits(other, say::parse("s", kReadAccounts), say::parse_complete()));
     other.client(say::run("SELECT 1 / 0") + say::run_prepared("s") + say::sync());
-    EXPECT_EQ(other.sent(), say::run("SELECT 1 / 0") + say::parse("s", kReadAccounts) + say::run_prepared("s") + say::sync());
+    EXPECT_EQ(other.sent(),
+              say::run("SELECT 1 / 0") + say::parse("s", kReadAccounts) + say::run_prepared("s") + say::sync());
     other.server(say::parse_complete() + say::bind_complete() + say::error("22012") + say::ready('I'));
     EXPECT_EQ(other.seen(), say::parse_complete() + say::bind_complete() + say::error("22012") + say::ready('I'));
     other.client(say::run_prepared("s") + say::sync());
@@ -494,6 +497,29 @@ TEST_F(Groups, GiveTheServerItsNamesBeforeSqlAsksForThem)
     other.server(say::parse_complete() + say::ready('I') + say::complete("DEALLOCATE") + say::ready('I'));
     EXPECT_EQ(other.seen(), say::complete("DEALLOCATE") + say::ready('I'));
     EXPECT_FALSE(hits(other, say::run_prepared("s"), ""));
+}
+
+TEST_F(Groups, KeepTheNamesThatTheServerLacksWhenSqlMakesAnother)
+{
+    const auto run = say::run_prepared("s");
+    fills(app, say::parse("s", kReadAccounts), say::parse_complete());
+    EXPECT_TRUE(hits(other, say::parse("s", kReadAccounts), say::parse_complete()));
+    app.does(kWriteAnything, "SELECT 1"); // now it is not known whether they are what they were
+    other.does("PREPARE p AS SELECT 1", "PREPARE");
+    other.sent();
+    other.client(run);
+    EXPECT_TRUE(other.sent().find(say::parse("s", kReadAccounts)) != std::string::npos);
+}
+
+TEST_F(Groups, LoseTheNamesThatTheServerLacksToDeallocateAll)
+{
+    fills(app, say::parse("s", kReadAccounts), say::parse_complete());
+    EXPECT_TRUE(hits(other, say::parse("s", kReadAccounts), say::parse_complete()));
+    app.does(kWriteAnything, "SELECT 1");
+    other.does("DEALLOCATE ALL", "DEALLOCATE ALL");
+    other.sent();
+    other.client(say::run_prepared("s"));
+    EXPECT_EQ(other.sent(), say::run_prepared("s"));
 }
 
 } // namespace
