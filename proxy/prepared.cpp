@@ -110,8 +110,11 @@ bool Prepared::parse_completed()
         return false;
     auto done = std::move(pending_.front());
     pending_.pop_front();
-    if (done.undone)
+    if (done.undone) { // for a hidden one: SQL may have taken it away again, or not
+        if (done.hidden && find(done.name) != nullptr)
+            mark_stale(done.name);
         return true;
+    }
     unmark(done.name);
     if (done.hidden) {
         auto* const named = find(done.name);

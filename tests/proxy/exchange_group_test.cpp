@@ -511,6 +511,17 @@ TEST_F(Groups, KeepTheNamesThatTheServerLacksWhenSqlMakesAnother)
     EXPECT_TRUE(other.sent().find(say::parse("s", kReadAccounts)) != std::string::npos);
 }
 
+TEST_F(Groups, GiveANameAnewWhenSqlMayHaveTakenItAway)
+{
+    fills(app, say::parse("s", kReadAccounts), say::parse_complete());
+    EXPECT_TRUE(hits(other, say::parse("s", kReadAccounts), say::parse_complete()));
+    other.client(say::query("PREPARE p AS SELECT 1"));
+    other.server(say::parse_complete() + say::ready('I') + say::complete("PREPARE") + say::ready('I'));
+    other.sent();
+    other.client(say::run_prepared("s"));
+    EXPECT_EQ(other.sent(), say::close('S', "s") + say::parse("s", kReadAccounts) + say::run_prepared("s"));
+}
+
 TEST_F(Groups, LoseTheNamesThatTheServerLacksToDeallocateAll)
 {
     fills(app, say::parse("s", kReadAccounts), say::parse_complete());
