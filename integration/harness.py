@@ -536,9 +536,8 @@ atexit.register(stop_everything)
 
 # --- a session and its judge -----------------------------------------------------------------------------------------
 
-# How a test reads, and how it writes, where both are open: every promise holds in every protocol. Reads hit in the simple
-# protocol only; "extended" joins the first list once they do there.
-READ_PROTOCOLS = ["simple"]
+# How a test reads, and how it writes, where both are open: every promise holds in every protocol.
+READ_PROTOCOLS = ["simple", "extended"]
 WRITE_PROTOCOLS = ["simple", "extended"]
 
 

@@ -990,10 +990,13 @@ def test_a_ttl_that_is_lowered_counts_for_what_is_cached_already(shared, reads_b
         pair = harness.Pair(pgmemo, shared.postgres, shared.database, reads_by=reads_by)
         pair.warm(TIMED)
         shared.postgres.run("UPDATE timed SET price = price + 1", shared.database)  # around pgmemo: the TTL is the bound
-        old = pair.through.query(TIMED)
+        def ask():
+            return pair.through.ask(pair.question(reads_by, TIMED, ()))
+
+        old = ask()
         assert pair.reply(old) != pair.expected(TIMED), "the long TTL is in force"
         assert "is in force" in pgmemo.reload(**config("100ms"))
-        harness.eventually(lambda: pair.reply(pair.through.query(TIMED)) == pair.expected(TIMED), "the short one is", 5)
+        harness.eventually(lambda: pair.reply(ask()) == pair.expected(TIMED), "the short one is", 5)
         pair.close()
     finally:
         pgmemo.stop()

@@ -72,20 +72,26 @@ bool Exchange::settings_are_known() const noexcept
            known_->settings_epoch == services_.settings_epoch.load(std::memory_order_acquire);
 }
 
-bool Exchange::only_plain_reads_owed() const noexcept
+bool Exchange::only_plain_reads_owed(bool but_the_last) const noexcept
 {
-    return std::all_of(owed_.begin(), owed_.end(), [](const Owed& owed) {
-        return owed.kind == Owed::Kind::query && owed.effects.words.empty() && !owed.controls_transaction &&
-               !owed.effects.changes_session;
+    return std::all_of(owed_.begin(), owed_.end() - (but_the_last ? 1 : 0), [](const Owed& owed) {
+        if (owed.kind == Owed::Kind::own_begin)
+            return true; // READ COMMITTED
+        const bool is_plain = owed.kind == Owed::Kind::query || owed.kind == Owed::Kind::own_group ||
+                              (owed.kind == Owed::Kind::group && owed.closed);
+        return is_plain && owed.effects.words.empty() && !owed.controls_transaction && !owed.effects.changes_session;
     });
 }
 
-/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Better to wait for
-/// its answer, which needs nothing more from the client; a COPY that may be among what is owed would.
-bool Exchange::must_wait_for_session() const noexcept
+/// What is sent behind a SET that is not answered cannot be read: it would be taken for anything. Behind a hidden
+/// Parse, or one of a name that the server lacks, it is not known what the server has. Better to wait for the answer,
+/// which needs nothing more from the client; a COPY that may be among what is owed would.
+bool Exchange::must_wait() const noexcept
 {
-    return session_may_change() && std::all_of(owed_.begin(), owed_.end(), [](const Owed& owed) {
-               return owed.closed && (owed.effects.words.empty() || owed.copy_ended);
+    const bool for_names = prepared_.is_unsettled();
+    return (session_may_change() || for_names) && std::all_of(owed_.begin(), owed_.end(), [=](const Owed& owed) {
+               const bool may_copy = for_names ? owed.may_copy : !owed.effects.words.empty();
+               return owed.closed && (!may_copy || owed.copy_ended);
            });
 }
 
@@ -125,12 +131,12 @@ Effects Exchange::effects_of(const Statement& statement, const Parameters* param
     return effects;
 }
 
-Exchange::Reads Exchange::read_words(const Statement& statement) const
+Exchange::Reads Exchange::read_words(const Statement& statement, const Parameters* parameters) const
 {
     cache::Words words{&database_.word()};
     cache::Words fresh;
     for (const auto& read : statement.reads)
-        add_read_words(read, nullptr, database_.number(), services_.cache.versions(), words, fresh);
+        add_read_words(read, parameters, database_.number(), services_.cache.versions(), words, fresh);
     std::sort(words.begin(), words.end());
     words.erase(std::unique(words.begin(), words.end()), words.end());
     return {std::move(words), std::move(fresh)};
@@ -147,7 +153,7 @@ Exchange::Isolation Exchange::isolation_begun_by(const Statement& statement) con
 
 bool Exchange::is_idle() const noexcept
 {
-    return owed_.empty() && (begin_held_ || status_ == Status::idle);
+    return owed_.empty() && !is_gathering() && (begin_held_ || status_ == Status::idle);
 }
 
 bool Exchange::client_waits() const noexcept

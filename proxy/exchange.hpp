@@ -4,6 +4,7 @@
 #include "observe/metrics.hpp"
 #include "proxy/effects.hpp"
 #include "proxy/footprint.hpp"
+#include "proxy/group.hpp"
 #include "proxy/prepared.hpp"
 #include "proxy/services.hpp"
 #include "query/analyzer.hpp"
@@ -11,6 +12,7 @@
 #include "wire/backend.hpp"
 #include "wire/frame_reader.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -18,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pgmemo::proxy {
@@ -26,15 +29,19 @@ namespace pgmemo::proxy {
 struct Step {
     enum class Kind : std::uint8_t {
         relay,  ///< send `upstream`, then the frame as it came
+        send,   ///< send `upstream`, which holds the frame
+        hold,   ///< nothing yet: it may be answered together with what is to come
         serve,  ///< answer with the stored `entry`
         answer, ///< answer with `client`, bytes of our own
+        reply,  ///< answer with reply(), which is good until the next call
         wait,   ///< nothing yet: ask again when the replies that are owed have come (is_quiet)
         ask,    ///< send `upstream`, a question of our own; ask again about this frame when it was answered
     };
     Kind kind = Kind::relay;
-    std::string upstream;
-    std::string client;
-    cache::EntryRef entry;
+    std::string upstream = {};
+    std::string client = {};
+    cache::EntryRef entry = {};
+    std::size_t hits = 0; ///< of a reply: how many of its statements were answered from the cache
 };
 
 /// What to do with a message from upstream.
@@ -48,6 +55,9 @@ struct Passage {
 ///
 /// What the client is owed stands in one queue, in the order asked: replies of PostgreSQL to be relayed, and such that
 /// are to be swallowed, because pgmemo itself asked. A message is answered from the cache only while nothing is owed.
+///
+/// A group of the extended protocol is gathered as long as all of it can be answered here; at its Sync it is. The first
+/// message that cannot lets all of it go upstream, and what follows is streamed.
 ///
 /// The two promises that live here: what may commit is sent upstream only after `begin` of every word that it may
 /// touch, and the reply that tells of it goes on only after `end`; and a stamp is taken before the read that it vouches
@@ -76,7 +86,8 @@ public:
 
     /// Nothing is owed, or nobody can say what is: there is nothing to wait for.
     bool is_quiet() const noexcept { return owed_.empty() || !blind_reason_.empty(); }
-    bool is_idle() const noexcept;      ///< quiet, and outside of any transaction
+    std::vector<ReplyPart>& reply() noexcept { return reply_; } ///< of a Step::Kind::reply; to be taken
+    bool is_idle() const noexcept;                              ///< quiet, and outside of any transaction
     bool client_waits() const noexcept; ///< for something that runs upstream and is the client's own
     bool said_fatal() const noexcept { return said_fatal_; } ///< the upstream has said why it is going
     bool is_broken() const noexcept { return broken_; }      ///< it cannot go on: end it with an error
@@ -93,7 +104,7 @@ private:
 
     /// Something the client, or pgmemo itself, is owed; ended by a ReadyForQuery.
     struct Owed {
-        enum class Kind : std::uint8_t { startup, query, group, own_begin, own_query, own_question };
+        enum class Kind : std::uint8_t { startup, query, group, own_begin, own_query, own_question, own_group };
         bool is_own() const noexcept { return kind >= Kind::own_begin; } ///< to be swallowed
         Kind kind = Kind::query;
         bool closed = true;                       ///< a group: its Sync was sent
@@ -112,10 +123,18 @@ private:
         bool measured = false; ///< a miss, whose latency is to be recorded
         bool error = false;
         bool complete = false;    ///< CommandComplete has come
+        bool may_copy = false;    ///< it may want rows from the client before it is answered
         bool copy_in = false;     ///< the server waits for CopyDone or CopyFail
         bool copy_ended = false;  ///< CopyDone or CopyFail was sent
         std::size_t messages = 0; ///< of a group, without its Sync
         std::size_t ops = 0;      ///< Parse and Close not yet acknowledged
+        AskedQueue asked;         ///< of a group, unless it is not to be followed
+        bool untracked = false;   ///< a group whose answers do not come as expected
+        std::vector<Reading> readings;
+        bool reads_only = true;              ///< nothing was executed in the group but reads, and a BEGIN before them
+        std::size_t misses = 0;              ///< of a group: those whose latency is to be recorded
+        int piece_reading = Asked::kNothing; ///< what gathers the message that comes in pieces
+        bool piece_hidden = false;
         std::chrono::steady_clock::time_point since;
     };
 
@@ -144,13 +163,66 @@ private:
 
     Step on_query(const wire::Frame&, Time now);
     Step decide(const query::Statement&, std::string_view sql, Time now);
+
+    // exchange_group.cpp: what is answered here
     Step on_extended(const wire::Frame&, Time now);
-    bool writes_unsettled(const wire::Frame&);
-    void on_execute(std::string_view portal, Owed& group);
+    bool wants_settings(const wire::Frame&);
+    std::optional<Step> recheck(const wire::Frame&, Time now);
+    bool take(const wire::Frame&, Step&, Time now);
+    bool take_parse(const wire::Frame&, Gathered&, Time now);
+    bool take_bind(const wire::Frame&, Gathered&, Time now);
+    bool take_describe(const wire::Frame&, Gathered&, Time now);
+    bool take_execute(const wire::Frame&, Gathered&);
+    bool take_close(const wire::Frame&, Gathered&);
+    bool answer_gathered(Step&, bool at_sync);
+    std::string_view name_of(const Gathered& op) const noexcept;
+    const Gathered* gathered_statement(std::string_view name) const noexcept; ///< the Parse or Close that decides it
+    Gathered* gathered_portal(std::string_view name) noexcept;
+    bool group_begins() const noexcept;
+    void append_reply(std::string_view bytes);
+    void append_reply(const cache::EntryRef&, std::string_view bytes);
+    void drop_gathered() noexcept;
+    bool is_gathering() const noexcept { return !gathered_.empty(); }
+
+    // exchange_forward.cpp: what goes upstream
+    void release(std::string& upstream, Time now);
+    std::string forward(const wire::Frame&, std::string& before, Time now);
+    std::string forward_parse(const wire::Frame&, std::string& before, Time now);
+    void forward_bind(const wire::Frame&, std::string& before, Time now);
+    void forward_describe(const wire::Frame&, std::string& before, Time now);
+    void forward_execute(const wire::Frame&, std::string& before, Time now);
+    void forward_close(const wire::Frame&, std::string& before, Time now);
+    bool need(Owed& group, std::string_view statement, std::string& before);
+    void need_portal(Owed& group, std::string_view portal, std::string& before);
+    void need_names(Owed& group, std::string& before);
+    void hidden_parse(Owed& group, std::string_view name, const PreparedText&, std::string& before);
+    void hidden_close(Owed& group, std::string_view name, std::string& before);
+    void hidden_run(Owed& group, const PreparedSource&, std::string_view values, std::string& before);
+    std::string names_for(const query::Statement&, std::string_view sql, Time now);
+    void on_execute(const wire::Execute&, Owed& group, std::string& before);
     void on_sync(Time now);
-    Step relay_query(const query::Statement&, std::optional<Miss>, Time now);
+    void open_reading(Owed& group, const wire::Bind&, std::string_view body);
+    query::Reason fill_for(Owed& group, Reading&, const PreparedSource&, const wire::Bind&, std::string_view body);
+    int describe_for(Owed& group, std::string_view name, const PreparedText&);
+    std::optional<Parameters> parameters_of(const PreparedSource&, std::string_view bind_body, bool settled);
+    static void close_readings(Owed& group) noexcept;
+    void ask_for(Owed& group, Asked);
+
+    enum class Standing : std::uint8_t { same, changed, unknown };
+    Standing standing(Prepared::Named&); ///< of what its client was told
+    cache::EntryRef description_of(const PreparedSource&);
+    Told told_now(std::uint64_t description) const noexcept;
+
+    // exchange_upstream.cpp
+    bool follow(Owed& group, const wire::Frame&, Passage&);
+    void gather_answer(Owed& group, int reading, const wire::Frame&);
+    void settle_description(Reading&);
+    void close_fills(Owed& group) noexcept;
+    void store_readings(Owed&, Time now);
+
+    Step relay_query(const query::Statement&, std::string_view sql, std::optional<Miss>, Time now);
     Step hold_begin_back(const query::Statement&, std::string_view sql);
-    Step ask(Time now);
+    Step ask(Time now, bool keeps_unnamed = false);
     std::string release_begin(Time now); ///< the BEGIN held back, to be sent first
     std::optional<Miss> begin_fill(const query::Statement&, std::string_view sql);
 
@@ -158,13 +230,24 @@ private:
     Reason why_no_lookup() const noexcept;
     bool settings_are_known() const noexcept;
     template <class AnyWords>
-    bool reads_own_writes(const AnyWords&) const noexcept;
+    bool reads_own_writes(const AnyWords& read) const noexcept
+    {
+        const auto& written = transaction_.effects.words;
+        return !written.empty() && std::any_of(read.begin(), read.end(), [&](const auto& word) {
+            return std::binary_search(written.begin(), written.end(), word_of(word));
+        });
+    }
+    static cache::Word* word_of(cache::Word* word) noexcept { return word; }
+    static cache::Word* word_of(const std::pair<cache::Word*, std::uint64_t>& stamped) noexcept
+    {
+        return stamped.first;
+    }
     bool group_is_open() const noexcept
     {
         return !owed_.empty() && owed_.back().kind == Owed::Kind::group && !owed_.back().closed;
     }
-    bool only_plain_reads_owed() const noexcept;
-    bool must_wait_for_session() const noexcept;
+    bool only_plain_reads_owed(bool but_the_last = false) const noexcept;
+    bool must_wait() const noexcept;
     void begin(Owed&, Effects);
     bool session_may_change() const noexcept; ///< by what is owed
     void forget_names_if_told(const query::Statement&, std::string_view sql);
@@ -175,10 +258,10 @@ private:
         cache::Words words; ///< of the stamp
         cache::Words fresh; ///< and of the stamp of a reply that shows no row
     };
-    Reads read_words(const query::Statement&) const;
+    Reads read_words(const query::Statement&, const Parameters* = nullptr) const;
     Isolation isolation_begun_by(const query::Statement&) const noexcept;
     void take_part(Owed&, const query::Statement&, bool surely_in_transaction, const Parameters* = nullptr);
-    Owed& open_group(Time now);
+    Owed& open_group(Time now, std::string* before = nullptr);
 
     void on_ready(wire::Status, Time now);
     void settle_transaction(const Owed&, wire::Status);
@@ -204,9 +287,22 @@ private:
     bool broken_ = false;
     bool begin_held_ = false;
     std::string begin_text_;
-    bool begin_has_hits_ = false; ///< something was answered in the transaction that PostgreSQL does not know of yet
+    bool has_unseen_hits_ = false; ///< in the transaction, and nothing since that PostgreSQL knows of
     Underway transaction_;
     Prepared prepared_;
+
+    std::string gathered_bytes_;
+    std::vector<Gathered> gathered_;
+    std::vector<ReplyPart> gathered_reply_; ///< the answer so far
+    std::size_t gathered_reply_bytes_ = 0;
+    std::size_t gathered_hits_ = 0;
+    std::vector<ReplyPart> reply_;
+    /// The unnamed portal, when it was executed to its end here and lives on in its transaction.
+    struct VirtualPortal {
+        PreparedText text;
+        std::string values;
+    };
+    std::optional<VirtualPortal> finished_portal_;
 
     std::shared_ptr<const Known> known_;  ///< null: to be asked
     std::shared_ptr<const Known> answer_; ///< to a question under way

@@ -40,35 +40,22 @@ bool is_extended(char type) noexcept
     return type == 'P' || type == 'B' || type == 'D' || type == 'E' || type == 'C' || type == 'S';
 }
 
-cache::Word* word_of(cache::Word* word) noexcept
-{
-    return word;
-}
-cache::Word* word_of(const std::pair<cache::Word*, std::uint64_t>& stamped) noexcept
-{
-    return stamped.first;
-}
-
 } // namespace
-
-template <class AnyWords>
-bool Exchange::reads_own_writes(const AnyWords& read) const noexcept
-{
-    const auto& written = transaction_.effects.words;
-    if (written.empty())
-        return false;
-    return std::any_of(read.begin(), read.end(), [&](const auto& word) {
-        return std::binary_search(written.begin(), written.end(), word_of(word));
-    });
-}
 
 Step Exchange::on_client(const wire::Frame& frame, Time now)
 {
+    if (is_gathering() && (!blind_reason_.empty() || !(is_extended(frame.type) || frame.type == 'H'))) {
+        std::string gathered;
+        release(gathered, now);
+        auto step = on_client(frame, now);
+        step.upstream.insert(0, gathered);
+        return step;
+    }
     if (!blind_reason_.empty() || !frame.first)
         return {};
     const bool opens_another = frame.type == 'Q' || frame.type == 'F' || (is_extended(frame.type) && !group_is_open());
-    if (opens_another && (owed_.size() >= kMaxOwed || must_wait_for_session()))
-        return {Step::Kind::wait, {}, {}, {}};
+    if (opens_another && (owed_.size() >= kMaxOwed || must_wait()))
+        return {Step::Kind::wait};
     switch (frame.type) {
     case 'Q':
         return on_query(frame, now);
@@ -116,8 +103,9 @@ Step Exchange::on_query(const wire::Frame& frame, Time now)
         frame.whole() ? wire::decode_query(frame.body) : wire::Result<std::string_view>{wire::Errc::short_field};
     if (!sql) {
         count_bypass(Reason::unparsed);
+        auto step = relay_query(kAnything, {}, std::nullopt, now);
         prepared_.forget_all(); // it may hold a DEALLOCATE and a PREPARE
-        return relay_query(kAnything, std::nullopt, now);
+        return step;
     }
     if (known_) {
         key_body_.assign(1, 'Q').append(*sql);
@@ -126,13 +114,15 @@ Step Exchange::on_query(const wire::Frame& frame, Time now)
                 entry && !reads_own_writes(cache::stamp_of(*entry))) {
                 if (is_quiet()) {
                     metrics_.hits.add();
-                    begin_has_hits_ |= begin_held_;
-                    return {Step::Kind::serve, {}, {}, std::move(entry)};
+                    has_unseen_hits_ |= status() == Status::in_transaction;
+                    prepared_.query_sent(false);
+                    finished_portal_.reset();
+                    return {Step::Kind::serve, {}, {}, std::move(entry), 1};
                 }
                 // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see
                 // depends on what comes before it.
                 if (only_plain_reads_owed())
-                    return {Step::Kind::wait, {}, {}, {}};
+                    return {Step::Kind::wait};
             }
         }
     }
@@ -152,14 +142,15 @@ Step Exchange::decide(const Statement& statement, std::string_view sql, Time now
             database_.usable_catalog_id() != 0 && asked_in_vain_ != database_.usable_catalog_id())
             return ask(now);
     }
+    if (statement.is_cacheable() && !statement.has_parameters)
+        return relay_query(statement, sql, begin_fill(statement, sql), now);
+    const auto reason = statement.is_cacheable()                                        ? Reason::parameters
+                        : statement.reason == Reason::session_unknown && !may_look_up() ? why_no_lookup()
+                                                                                        : statement.reason;
+    count_bypass(reason);
+    auto step = relay_query(statement, sql, std::nullopt, now);
     forget_names_if_told(statement, sql);
-    if (!statement.is_cacheable()) {
-        const auto reason =
-            statement.reason == Reason::session_unknown && !may_look_up() ? why_no_lookup() : statement.reason;
-        count_bypass(reason);
-        return relay_query(statement, std::nullopt, now);
-    }
-    return relay_query(statement, begin_fill(statement, sql), now);
+    return step;
 }
 
 /// A miss with its fill, open or not; or nothing where the statement bypasses the cache, which it counts.
@@ -200,20 +191,23 @@ std::optional<Exchange::Miss> Exchange::begin_fill(const Statement& statement, s
     return Miss{std::move(fill), std::move(unless_found)};
 }
 
-Step Exchange::relay_query(const Statement& statement, std::optional<Miss> miss, Time now)
+Step Exchange::relay_query(const Statement& statement, std::string_view sql, std::optional<Miss> miss, Time now)
 {
     const bool in_transaction = (is_quiet() && status_ != Status::idle) || begin_held_;
     Step step;
-    const bool had_hits = std::exchange(begin_has_hits_, false);
+    const bool had_hits = std::exchange(has_unseen_hits_, false);
     step.upstream = release_begin(now);
+    step.upstream += names_for(statement, sql, now);
     if (had_hits && statement.sets_transaction) {
         // It must come before the first query of a transaction; PostgreSQL has not seen that there was one.
         wire::append_query(step.upstream, "SELECT 1");
         owed_.emplace_back().kind = Owed::Kind::own_query;
     }
     prepared_.query_sent();
+    finished_portal_.reset();
     auto& owed = owed_.emplace_back();
     owed.since = now;
+    owed.may_copy = sql.empty() || boost::algorithm::icontains(sql, "copy");
     if (miss) {
         owed.fill = std::move(miss->fill);
         owed.unless_found = std::move(miss->unless_found);
@@ -292,11 +286,13 @@ Step Exchange::hold_begin_back(const Statement& statement, std::string_view sql)
             !known_->facts.read_committed_by_default)
             return step;
         begin_held_ = true;
-        begin_has_hits_ = false;
+        has_unseen_hits_ = false;
         begin_text_ = sql;
         transaction_ = {};
         transaction_.isolation = Isolation::read_committed;
     }
+    prepared_.query_sent(false);
+    finished_portal_.reset();
     count_bypass(Reason::transaction_control);
     step.kind = Step::Kind::answer;
     wire::append_command_complete(step.client, statement.tag);
@@ -311,6 +307,7 @@ std::string Exchange::release_begin(Time now)
         return upstream;
     begin_held_ = false;
     wire::append_query(upstream, begin_text_);
+    prepared_.own_query_sent();
     auto& owed = owed_.emplace_back();
     owed.kind = Owed::Kind::own_begin;
     owed.controls_transaction = true;
@@ -319,12 +316,29 @@ std::string Exchange::release_begin(Time now)
     return upstream;
 }
 
-Step Exchange::ask(Time now)
+/// `keeps_unnamed`: in the client's eyes the unnamed statement and portal live on. A Query would destroy them.
+Step Exchange::ask(Time now, bool keeps_unnamed)
 {
-    Step step{Step::Kind::ask, release_begin(now), {}, {}};
+    Step step{Step::Kind::ask, release_begin(now)};
     const auto catalog = database_.usable_catalog();
-    wire::append_query(step.upstream, query::settings_query(catalog ? std::span{catalog->settings()}
-                                                                    : std::span<const std::string>{}));
+    const auto question =
+        query::settings_query(catalog ? std::span{catalog->settings()} : std::span<const std::string>{});
+    if (keeps_unnamed) {
+        using namespace std::string_view_literals;
+        const auto close = [&step] { // before as well: an error may have left them the last time
+            wire::append_close(step.upstream, 'P', kOwnName);
+            wire::append_close(step.upstream, 'S', kOwnName);
+        };
+        close();
+        wire::append_parse(step.upstream, kOwnName, question + std::string(3, '\0'));
+        wire::append_bind(step.upstream, kOwnName, kOwnName, "\0\0\0\0\0\0"sv);
+        wire::append_execute(step.upstream, kOwnName);
+        close();
+        wire::append_sync(step.upstream);
+    } else {
+        wire::append_query(step.upstream, question);
+        prepared_.own_query_sent();
+    }
     auto& owed = owed_.emplace_back();
     owed.kind = Owed::Kind::own_question;
     owed.since = now;
@@ -333,137 +347,6 @@ Step Exchange::ask(Time now)
     asked_settings_epoch_ = services_.settings_epoch.load(std::memory_order_acquire);
     metrics_.probes.add();
     return step;
-}
-
-/// Whether a group that begins writes what could be told better with the session's settings known: which relation a
-/// name means, and so which of its rows.
-bool Exchange::writes_unsettled(const wire::Frame& frame)
-{
-    if (!is_quiet() || settings_are_known() || status_ == Status::failed || database_.usable_catalog_id() == 0 ||
-        asked_in_vain_ == database_.usable_catalog_id())
-        return false;
-    // The question is a Query, which destroys the unnamed statement and portal.
-    if (prepared_.unnamed_portal_may_go_on())
-        return false;
-    if (frame.type == 'P' && frame.whole()) {
-        const auto parse = wire::decode_parse(frame.body);
-        return parse && (parse->statement.empty() || !prepared_.unnamed_may_exist()) &&
-               !analyse(parse->sql)->writes.empty();
-    }
-    const auto bind = wire::decode_bind(frame.body);
-    if (frame.type != 'B' || !bind || prepared_.unnamed_may_exist())
-        return false;
-    const auto texts = prepared_.texts_of_statement(bind->statement);
-    return std::any_of(texts.begin(), texts.end(),
-                       [this](const PreparedText& text) { return text && !analyse(text->sql)->writes.empty(); });
-}
-
-Step Exchange::on_extended(const wire::Frame& frame, Time now)
-{
-    if (!group_is_open() && writes_unsettled(frame))
-        return ask(now);
-    Step step;
-    step.upstream = release_begin(now);
-    switch (frame.type) {
-    case 'P': {
-        const auto parse = wire::decode_parse(frame.body);
-        auto& group = open_group(now);
-        if (parse && frame.whole()) {
-            auto types = wire::decode_parse_types(frame.body);
-            prepared_.parse_sent(parse->statement, std::make_shared<const PreparedSource>(PreparedSource{
-                                                       std::string{parse->sql},
-                                                       types ? *std::move(types) : std::vector<std::uint32_t>{}}));
-        } else if (const auto name = wire::decode_parse_name(frame.body)) {
-            prepared_.parse_sent(*name, nullptr);
-        } else {
-            go_blind("a Parse whose name cannot be read");
-            return step;
-        }
-        ++group.ops;
-        break;
-    }
-    case 'B': {
-        open_group(now);
-        const auto bind = wire::decode_bind(frame.body);
-        if (!bind) {
-            go_blind("a Bind whose names cannot be read");
-            return step;
-        }
-        prepared_.bind_sent(bind->portal, bind->statement, frame.whole() ? frame.body : std::string_view{});
-        break;
-    }
-    case 'E': {
-        auto& group = open_group(now);
-        const auto execute = wire::decode_execute(frame.body);
-        if (!execute) {
-            go_blind("an Execute that cannot be read");
-            return step;
-        }
-        on_execute(execute->portal, group);
-        prepared_.execute_sent(execute->portal, execute->max_rows);
-        break;
-    }
-    case 'C': {
-        auto& group = open_group(now);
-        const auto close = wire::decode_close(frame.body);
-        if (!close) {
-            go_blind("a Close that cannot be read");
-            return step;
-        }
-        if (close->kind == 'S') {
-            prepared_.close_statement_sent(close->name);
-        } else {
-            prepared_.close_portal_sent(close->name);
-        }
-        ++group.ops;
-        break;
-    }
-    case 'D':
-        open_group(now);
-        break;
-    case 'S':
-        on_sync(now);
-        break;
-    default: // Flush: nothing is owed for it
-        break;
-    }
-    return step;
-}
-
-void Exchange::on_execute(std::string_view portal, Owed& group)
-{
-    const bool alone = owed_.size() == 1;
-    auto reason = Reason::extended_protocol;
-    for (const auto& text : prepared_.texts_of_portal(portal)) {
-        const bool in_transaction = alone && status_ != Status::idle && !group.controls_transaction;
-        if (!text) {
-            reason = Reason::utility;
-            take_part(group, kAnything, in_transaction);
-            prepared_.forget_all(); // it may be a PREPARE too long to be read
-            continue;
-        }
-        const auto statement = analyse(text->sql);
-        const bool readable = statement->is_cacheable() || statement->reason == Reason::session_unknown ||
-                              statement->reason == Reason::parameters;
-        reason = readable ? Reason::extended_protocol : statement->reason;
-        Parameters parameters;
-        if (auto values = wire::decode_bind_values(prepared_.bind_of_portal(portal));
-            values && !statement->writes.empty())
-            parameters = {*std::move(values), text->types};
-        take_part(group, *statement, in_transaction, &parameters);
-        forget_names_if_told(*statement, text->sql);
-    }
-    count_bypass(reason);
-}
-
-void Exchange::on_sync(Time now)
-{
-    if (!owed_.empty() && owed_.front().copy_in && !owed_.front().copy_ended)
-        return; // in COPY FROM STDIN the server ignores it. Source: PostgreSQL documentation, "COPY Operations".
-    auto& group = open_group(now);
-    --group.messages;
-    group.closed = true;
-    prepared_.group_sent();
 }
 
 /// CopyDone or CopyFail: of the COPY that the server has asked data for, or of one that it is yet to begin.
@@ -487,18 +370,6 @@ void Exchange::on_copy_end(Time now)
     } else {
         owed_.back().copy_ended = true;
     }
-}
-
-Exchange::Owed& Exchange::open_group(Time now)
-{
-    if (!group_is_open()) {
-        auto& group = owed_.emplace_back();
-        group.kind = Owed::Kind::group;
-        group.closed = false;
-        group.since = now;
-    }
-    ++owed_.back().messages;
-    return owed_.back();
 }
 
 void Exchange::forget_names_if_told(const Statement& statement, std::string_view sql)

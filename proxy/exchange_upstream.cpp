@@ -2,10 +2,29 @@
 
 #include "proxy/exchange.hpp"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace pgmemo::proxy {
+namespace {
+
+/// As PostgreSQL says it; drivers know it by its code and routine, and prepare anew.
+void append_result_type_error(std::string& out)
+{
+    using namespace std::string_view_literals;
+    wire::append_message(out, 'E',
+                         "SERROR\0VERROR\0C0A000\0Mcached plan must not change result type\0Fplancache.c\0"
+                         "RRevalidateCachedQuery\0\0"sv);
+}
+
+// The tags of what takes every prepared statement away.
+constexpr std::string_view kDiscardAll{"DISCARD ALL\0", 12};
+constexpr std::string_view kDeallocateAll{"DEALLOCATE ALL\0", 15};
+
+} // namespace
 
 using wire::Status;
 
@@ -33,9 +52,25 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     }
     if (frame.type == 'G' && frame.first)
         on_copy_in();
+    if (frame.type == 'C' && frame.whole() && (frame.body == kDiscardAll || frame.body == kDeallocateAll)) {
+        for (const auto& name : prepared_.missing()) // those that the server has not heard of go as well
+            prepared_.close_virtually(name);
+    }
     auto& owed = owed_.front();
     const bool own = owed.is_own();
 
+    if (owed.kind == Owed::Kind::group || owed.kind == Owed::Kind::own_group) {
+        Passage passage;
+        if (frame.type != 'Z') {
+            const bool hidden = follow(owed, frame, passage);
+            if (own)
+                return {{}, frame.type == 'A' || frame.type == 'S' || fatal};
+            passage.relay &= !hidden;
+            if (!held_back_.empty())
+                passage.before.insert(0, std::exchange(held_back_, {}));
+            return passage;
+        }
+    }
     owed.found_row |= frame.type == 'D';
     if (owed.fill.is_open()) {
         if (frame.type == 'T' || frame.type == 'D' || frame.type == 'C') {
@@ -52,16 +87,10 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
         owed.error = true;
         break;
     case '1':
-        if (owed.ops > 0)
-            --owed.ops;
-        if (!prepared_.parse_completed())
-            go_blind("a ParseComplete that nobody was owed");
-        break;
     case '3':
-        if (owed.ops > 0)
-            --owed.ops;
-        if (!prepared_.close_completed())
-            go_blind("a CloseComplete that nobody was owed");
+        if (owed.kind != Owed::Kind::own_question)
+            go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed"
+                                       : "a CloseComplete that nobody was owed");
         break;
     case 'D':
         if (owed.kind == Owed::Kind::own_question)
@@ -138,6 +167,9 @@ void Exchange::on_ready(Status status, Time now)
         break;
     case Owed::Kind::own_query:
         break;
+    case Owed::Kind::own_group:
+        store_readings(owed, now);
+        break;
     case Owed::Kind::own_question:
         known_ = std::exchange(answer_, nullptr);
         if (!known_ || owed.error) {
@@ -149,9 +181,189 @@ void Exchange::on_ready(Status status, Time now)
         break;
     default:
         store(owed, now);
+        store_readings(owed, now);
+        for (; owed.misses > 0; --owed.misses)
+            metrics_.miss_latency.record(now - owed.since);
         if (owed.measured)
             metrics_.miss_latency.record(now - owed.since);
         break;
+    }
+}
+
+/// Follows the answer to a group message by message, as the server gives them: in the order asked. Whether it answers
+/// what the client did not ask.
+bool Exchange::follow(Owed& group, const wire::Frame& frame, Passage& passage)
+{
+    if (!frame.first) {
+        gather_answer(group, group.piece_reading, frame);
+        return group.piece_hidden;
+    }
+    switch (frame.type) {
+    case 'N':
+    case 'A':
+    case 'S':
+        close_fills(group); // what belongs to this client alone
+        return false;
+    case 'E': {
+        group.error = true;
+        const Asked failed = group.asked.empty() ? Asked{'\0'} : group.asked.front();
+        group.asked.clear(); // the rest is skipped
+        if (failed.type == 'P') {
+            if (group.ops > 0)
+                --group.ops;
+            prepared_.parse_failed();
+        }
+        if (const auto error = wire::decode_error(frame.body); failed.refuses && error && error->sqlstate == "26000") {
+            append_result_type_error(passage.before);
+            return true;
+        }
+        return false;
+    }
+    default:
+        break;
+    }
+    if (group.error || group.untracked)
+        return false;
+    const char asked = group.asked.empty() ? '\0' : group.asked.front().type;
+    bool is_last = true;
+    bool is_expected = false;
+    switch (frame.type) {
+    case '1':
+        is_expected = asked == 'P';
+        break;
+    case '2':
+        is_expected = asked == 'B';
+        break;
+    case '3':
+        is_expected = asked == 'C';
+        break;
+    case 'T':
+    case 'n':
+        is_expected = asked == 'D';
+        break;
+    case 't':
+        is_expected = asked == 'D';
+        is_last = false;
+        break;
+    case 'C':
+    case 'I':
+    case 's':
+        is_expected = asked == 'E';
+        break;
+    default: // rows, and what COPY says
+        is_expected = asked == 'E';
+        is_last = false;
+        break;
+    }
+    if (!is_expected) {
+        if (group.asked.has_hidden()) {
+            go_blind("an answer to what was not asked");
+            broken_ = true; // nobody can tell any more what of it is for the client
+        } else if (frame.type == '1' || frame.type == '3') {
+            go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed"
+                                       : "a CloseComplete that nobody was owed");
+        }
+        group.untracked = true;
+        group.asked.clear();
+        close_fills(group);
+        return false;
+    }
+    const Asked answered = group.asked.front();
+    if (is_last)
+        group.asked.pop();
+    if (asked == 'P' || asked == 'C') {
+        if (group.ops > 0)
+            --group.ops;
+        if (asked == 'P')
+            prepared_.parse_completed();
+        else
+            prepared_.close_completed();
+    }
+    group.piece_reading = answered.reading;
+    group.piece_hidden = answered.hidden;
+    gather_answer(group, answered.reading, frame);
+    return answered.hidden;
+}
+
+void Exchange::gather_answer(Owed& group, int index, const wire::Frame& frame)
+{
+    if (index == Asked::kNothing)
+        return;
+    auto& reading = group.readings[static_cast<std::size_t>(index)];
+    if (reading.kind == Reading::Kind::description) {
+        if (frame.type == 't' && frame.first)
+            reading.bytes.assign("1\0\0\0\4", 5);
+        reading.bytes += frame.bytes;
+        if (frame.type != 't' && frame.rest == 0)
+            settle_description(reading);
+        return;
+    }
+    reading.found_row |= frame.type == 'D';
+    reading.complete |= frame.type == 'C';
+    if (!reading.fill.is_open())
+        return;
+    if (frame.type != 'T' && frame.type != 'D' && frame.type != 'C') {
+        reading.fill.close();
+        metrics_.fills_unstorable.add();
+    } else if (!reading.fill.append(frame.bytes)) {
+        metrics_.fills_too_large.add();
+    }
+}
+
+void Exchange::settle_description(Reading& reading)
+{
+    reading.complete = true;
+    reading.fill.append(reading.bytes);
+    auto* const named = prepared_.find(reading.name);
+    if (named == nullptr || named->text != reading.text || reading.is_copy)
+        return;
+    const auto description = XXH3_64bits(reading.bytes.data(), reading.bytes.size());
+    if (named->told.description == 0) {
+        named->told = reading.told;
+        named->told.description = description;
+    } else if (named->told.description == description) {
+        named->told = reading.told;
+        named->told.description = description;
+    } else {
+        named->changed = true;
+    }
+}
+
+void Exchange::close_fills(Owed& group) noexcept
+{
+    for (auto& reading : group.readings) {
+        if (!reading.fill.is_open())
+            continue;
+        reading.fill.close();
+        if (reading.kind == Reading::Kind::rows)
+            metrics_.fills_unstorable.add();
+    }
+}
+
+void Exchange::store_readings(Owed& owed, Time now)
+{
+    const bool settled = !owed.error && status_ != Status::failed && !owed.effects.changes_session &&
+                         !owed.effects.changes_catalog && !owed.effects.changes_cluster &&
+                         !std::binary_search(owed.effects.words.begin(), owed.effects.words.end(), &database_.word());
+    for (auto& reading : owed.readings) {
+        if (!reading.fill.is_open())
+            continue;
+        const bool is_rows = reading.kind == Reading::Kind::rows;
+        if (!settled || !reading.complete) {
+            if (is_rows)
+                metrics_.fills_unstorable.add();
+            reading.fill.close();
+            continue;
+        }
+        if (is_rows && !reading.found_row)
+            reading.fill.depend_on(reading.unless_found);
+        const auto stored = services_.cache.finish_fill(std::move(reading.fill), now);
+        if (!is_rows)
+            continue;
+        (stored == cache::Stored::yes     ? metrics_.fills_stored
+         : stored == cache::Stored::moved ? metrics_.fills_moved
+                                          : metrics_.fills_too_large)
+            .add();
     }
 }
 
@@ -165,6 +377,8 @@ void Exchange::settle_transaction(const Owed& owed, Status status)
     }
     if (status == Status::idle) {
         transaction_ = {};
+        has_unseen_hits_ = false;
+        finished_portal_.reset();
         if (owed_.empty())
             prepared_.transaction_ended();
         return;
@@ -258,6 +472,12 @@ void Exchange::absorb(Owed& group, Owed&& next)
     group.controls_transaction |= next.controls_transaction;
     group.ends_transaction |= next.ends_transaction;
     group.messages += next.messages;
+    group.asked.append(next.asked, static_cast<int>(group.readings.size()));
+    for (auto& reading : next.readings)
+        group.readings.push_back(std::move(reading));
+    group.reads_only &= next.reads_only;
+    group.misses += next.misses;
+    group.may_copy |= next.may_copy;
     group.ops += next.ops;
     group.copy_ended |= next.copy_ended;
     group.closed = next.closed && group.copy_ended;

@@ -39,8 +39,13 @@ public:
     void entry(cache::EntryRef entry)
     {
         const auto reply = cache::reply_of(*entry);
+        this->entry(std::move(entry), reply);
+    }
+    /// `part` of its reply.
+    void entry(cache::EntryRef entry, std::string_view part)
+    {
         entries_.push_back(std::move(entry));
-        borrow(reply);
+        borrow(part);
     }
 
     bool empty() const noexcept { return size_ == 0; }

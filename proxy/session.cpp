@@ -313,6 +313,22 @@ Task<bool> Session::digest(wire::FrameReader& reader)
         case Step::Kind::answer:
             to_client_.own(std::move(step.client));
             break;
+        case Step::Kind::reply:
+            for (auto& part : exchange_->reply()) {
+                if (part.entry)
+                    to_client_.entry(std::move(part.entry), part.bytes);
+                else if (part.own.empty())
+                    to_client_.borrow(part.bytes);
+                else
+                    to_client_.own(std::move(part.own));
+            }
+            hits += step.hits;
+            break;
+        case Step::Kind::hold:
+            break;
+        case Step::Kind::send:
+            to_upstream_.own(std::move(step.upstream));
+            break;
         default:
             to_upstream_.own(std::move(step.upstream));
             to_upstream_.borrow((*frame)->bytes);

@@ -67,8 +67,6 @@ void add_proof(const StatementFacts& facts, const Catalog::Impl* catalog, const 
     statement.place = refusal.place;
     if (!proof)
         return;
-    if (trail != nullptr && statement.reason == Reason::parameters)
-        Proof{*catalog, trail}.of_names(facts, *lookup); // what it would read, for whoever asks
     for (auto& access : proof->reads)
         if (std::find(statement.reads.begin(), statement.reads.end(), access) == statement.reads.end())
             statement.reads.push_back(std::move(access));
@@ -116,6 +114,7 @@ Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const Nam
     }
     const auto& only = text.statements.front();
     statement.is_single = true;
+    statement.has_parameters = only.mentions(PGM_MARK_PARAMETER);
     statement.transaction = transaction_of(only.kind);
     statement.tag = tag_of(only.kind);
     add_proof(only, catalog, names, statement, trail);

@@ -206,9 +206,7 @@ Refusal Proof::of_text(const StatementFacts& facts)
     for (const auto mark : {PGM_MARK_UNSUPPORTED, PGM_MARK_UNKNOWN})
         if (facts.mentions(mark))
             return of_mark(mark, Reason::unsupported_syntax);
-    if (facts.mentions(PGM_MARK_PARAMETER))
-        return of_mark(PGM_MARK_PARAMETER, Reason::parameters);
-    if (facts.marks != 0 || facts.planned_marks != 0)
+    if (((facts.marks | facts.planned_marks) & ~(1U << PGM_MARK_PARAMETER)) != 0)
         return {Reason::unsupported_syntax, {}, -1};
     return {};
 }
@@ -521,10 +519,9 @@ Refusal Proof::body(const Function& callee, const At& at)
         if (auto refusal = of_kind(facts); refusal.is_refused())
             return refuse(Reason::user_function, name + ", which does more than read", at);
         auto refusal = of_text(facts);
-        const bool is_allowed =
-            refusal.reason == Reason::parameters ||
-            (refusal.reason == Reason::session_identity && at.in_policy && !facts.has_foreign_letters &&
-             !facts.mentions(PGM_MARK_UNSUPPORTED) && !facts.mentions(PGM_MARK_UNKNOWN));
+        const bool is_allowed = refusal.reason == Reason::session_identity && at.in_policy &&
+                                !facts.has_foreign_letters && !facts.mentions(PGM_MARK_UNSUPPORTED) &&
+                                !facts.mentions(PGM_MARK_UNKNOWN);
         if (refusal.is_refused() && !is_allowed)
             return refuse(refusal.reason, refusal.why, inner);
         // A variable may be meant where a column has its name, if the function or the server says so.

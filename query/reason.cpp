@@ -18,7 +18,8 @@ constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
     {"unparsed", "The parser does not understand it, or it is too long or too deeply nested to be parsed."},
     {"encoding",
      "The session's encoding or standard_conforming_strings, or a name outside ASCII, leaves its meaning open."},
-    {"parameters", "It has parameters ($1), whose values are not part of the text."},
+    {"parameters",
+     "It has parameters ($1) of types that cannot be seen through, or in a simple query, where they have no value."},
     {"row_lock", "It locks rows: FOR UPDATE, FOR SHARE and their like."},
     {"tablesample", "TABLESAMPLE yields other rows each time."},
     {"clock", "It reads the clock: now(), CURRENT_DATE, or text that a date or time type may take for now, today …"},
@@ -47,7 +48,8 @@ constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
     {"isolation", "The transaction is REPEATABLE READ or SERIALIZABLE."},
     {"failed_transaction", "The transaction has failed and waits for its ROLLBACK."},
     {"written_in_transaction", "The transaction itself has written what it now reads."},
-    {"extended_protocol", "It came by the extended protocol, which is not answered from the cache yet."},
+    {"extended_protocol", "It came by the extended protocol in a way that is always forwarded: some of its rows at a "
+                          "time, or from a portal of an earlier group of messages."},
     {"blind", "The session speaks what pgmemo cannot follow."},
     {"disabled", "The cache is switched off."},
 }};

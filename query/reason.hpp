@@ -24,7 +24,7 @@ enum class Reason : std::uint8_t {
     utility,             ///< EXPLAIN, SHOW, FETCH, COPY TO, EXECUTE, CALL, DO, VACUUM …
     unparsed,            ///< not understood by the parser, or too long or too deep to be given to it
     encoding,   ///< a client_encoding or standard_conforming_strings under which the text cannot be read safely
-    parameters, ///< `$1` in a simple query
+    parameters, ///< `$1` of a type that may run anything, or in a simple query
 
     // what it contains
     row_lock, ///< FOR UPDATE, FOR SHARE …
@@ -55,7 +55,7 @@ enum class Reason : std::uint8_t {
     isolation,         ///< REPEATABLE READ or SERIALIZABLE
     failed_transaction,
     written_in_transaction, ///< the transaction has written what it now reads
-    extended_protocol,      ///< not answered from the cache yet
+    extended_protocol,      ///< fetched in parts, or from a portal of an earlier group
     blind,                  ///< the session speaks what pgmemo cannot follow
     disabled,               ///< the cache is switched off
 

@@ -70,8 +70,9 @@ struct Statement {
     Reason reason = Reason::unparsed; ///< `none`: cacheable
 
     Transaction transaction = Transaction::other;
-    bool may_commit = true; ///< a COMMIT may happen while it runs, beyond the implicit one at its end
-    bool is_single = false; ///< exactly one statement in the text
+    bool may_commit = true;      ///< a COMMIT may happen while it runs, beyond the implicit one at its end
+    bool is_single = false;      ///< exactly one statement in the text
+    bool has_parameters = false; ///< `$1` …: cacheable only together with their values (refuse_parameter)
 
     bool writes_unknown = true;    ///< may write anything in its database: moves the database's own version word
     bool changes_catalog = true;   ///< DDL: the catalog snapshot has to be read anew once it is committed

@@ -3,6 +3,7 @@
 #include "wire/error.hpp"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,16 +15,23 @@ namespace pgmemo::wire {
 struct Parse {
     std::string_view statement; ///< empty: the unnamed one
     std::string_view sql;
+    std::string_view rest; ///< the body behind the name: the text with its NUL, and the declared types
 };
 
 struct Bind {
     std::string_view portal;
     std::string_view statement;
+    std::string_view rest; ///< the body behind the names: parameters and result formats
 };
 
 struct Execute {
     std::string_view portal;
     std::uint32_t max_rows; ///< 0: all
+};
+
+struct Describe {
+    char kind; ///< 'S' a statement, 'P' a portal
+    std::string_view name;
 };
 
 struct Close {
@@ -50,6 +58,19 @@ Result<std::vector<std::uint32_t>> decode_parse_types(std::string_view body);
 /// The values of a Bind that has arrived whole.
 Result<std::vector<BindValue>> decode_bind_values(std::string_view body);
 Result<Execute> decode_execute(std::string_view body) noexcept;
+Result<Describe> decode_describe(std::string_view body) noexcept;
 Result<Close> decode_close(std::string_view body) noexcept;
+
+/// The format codes that a Bind asks for its result in; of one that has arrived whole.
+Result<std::vector<std::uint16_t>> decode_bind_results(std::string_view body);
+
+// What pgmemo itself says to a server as a client does. `rest` as in Parse and Bind above.
+void append_parse(std::string& out, std::string_view statement, std::string_view rest);
+void append_bind(std::string& out, std::string_view portal, std::string_view statement, std::string_view rest);
+void append_describe_statement(std::string& out, std::string_view statement);
+void append_execute(std::string& out, std::string_view portal);
+/// `kind` as in Close.
+void append_close(std::string& out, char kind, std::string_view name);
+void append_sync(std::string& out);
 
 } // namespace pgmemo::wire

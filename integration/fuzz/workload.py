@@ -153,7 +153,7 @@ class Workload:
 
     def new_read(self):
         grammar = self.grammar
-        how = self.rng.choices(["query", "extended", "named"], [88, 7, 5])[0]
+        how = self.rng.choices(["query", "extended", "named"], [40, 35, 25])[0]
         self.choose_row()
         grammar.takes_parameters = how != "query"
         made = grammar.read()

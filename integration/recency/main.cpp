@@ -145,7 +145,7 @@ private:
     void read(int key)
     {
         const auto start = now();
-        const auto result = connection_.run(select(key));
+        const auto result = chance(2) ? connection_.run(select(key)) : connection_.run_extended(select(key));
         history.reads.push_back({key, number(result, 0, 0), start, now()});
     }
 

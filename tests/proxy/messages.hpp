@@ -138,6 +138,17 @@ inline std::string close_complete()
 {
     return wire::message('3', "");
 }
+inline std::string parameters(std::initializer_list<unsigned> types = {})
+{
+    std::string body = wire::u16(static_cast<unsigned>(types.size()));
+    for (const auto type : types)
+        body += wire::u32(type);
+    return wire::message('t', body);
+}
+inline std::string no_data()
+{
+    return wire::message('n', "");
+}
 inline std::string empty_query()
 {
     return wire::message('I', "");

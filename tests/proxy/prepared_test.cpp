@@ -15,7 +15,7 @@ protected:
 
     static PreparedText text(const char* sql)
     {
-        return std::make_shared<const PreparedSource>(PreparedSource{sql, {}});
+        return std::make_shared<const PreparedSource>(std::string{sql} + std::string(3, '\0'));
     }
     void parse(std::string_view name, const char* sql) { prepared.parse_sent(name, text(sql)); }
     void prepares(std::string_view name, const char* sql)
@@ -28,7 +28,7 @@ protected:
     {
         Texts texts;
         for (const auto& candidate : prepared.texts_of_portal(portal))
-            texts.insert(candidate ? candidate->sql : "?");
+            texts.emplace(candidate ? candidate->sql() : "?");
         return texts;
     }
     Texts of(std::string_view statement)

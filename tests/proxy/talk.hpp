@@ -3,6 +3,7 @@
 #include "proxy/exchange.hpp"
 #include "tests/proxy/messages.hpp"
 #include "tests/query/test_catalog.hpp"
+#include "wire/frontend.hpp"
 
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
@@ -32,7 +33,7 @@ inline constexpr std::string_view kWriteAnything = "SELECT app.any_table('users'
 
 inline std::ostream& operator<<(std::ostream& out, Step::Kind kind)
 {
-    constexpr const char* kNames[] = {"relay", "serve", "answer", "wait", "ask"};
+    constexpr const char* kNames[] = {"relay", "send", "hold", "serve", "answer", "reply", "wait", "ask"};
     return out << kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -130,14 +131,26 @@ public:
         Step last;
         cut(messages, Exchange::kMaxHeld, [&](const wire::Frame& frame) {
             auto step = exchange_->on_client(frame, world_.now);
+            if (step.kind == Step::Kind::ask && frame.type != 'Q' && is_question(step.upstream)) {
+                if (step.upstream[0] == 'Q') // a BEGIN before it
+                    sent_ += step.upstream.substr(0, step.upstream.find(say::close('P', kOwnName)));
+                begin_sent_ |= step.upstream.size() > 5 && step.upstream.substr(5).starts_with("BEGIN");
+                answers_settings();
+                step = exchange_->on_client(frame, world_.now);
+            }
             begin_sent_ |= step.upstream.size() > 5 && step.upstream.substr(5).starts_with("BEGIN");
+            note_gathered(frame, step);
             sent_ += step.upstream;
             if (step.kind == Step::Kind::relay)
                 sent_ += frame.bytes;
             else if (step.kind == Step::Kind::answer)
                 seen_ += step.client;
+            else if (step.kind == Step::Kind::reply)
+                for (const auto& part : exchange_->reply())
+                    seen_ += part.own.empty() ? part.bytes : std::string_view{part.own};
             else if (step.kind == Step::Kind::serve)
                 seen_ += std::string{cache::reply_of(*step.entry)} + say::ready(static_cast<char>(exchange_->status()));
+            note_parse(frame, step);
             const bool goes_on = step.kind != Step::Kind::wait && step.kind != Step::Kind::ask;
             if (frame.first)
                 last = std::move(step);
@@ -155,10 +168,13 @@ public:
             seen_ += last.before;
             if (last.relay)
                 seen_ += frame.bytes;
+            describe(frame);
             return true;
         });
         return last;
     }
+    /// What the server says of a statement that it is asked about unseen, right behind the client's own Parse.
+    std::string description = say::parameters() + say::columns("value");
 
     std::string sent() { return std::exchange(sent_, {}); } ///< to the server since the last call
     std::string seen() { return std::exchange(seen_, {}); } ///< by the client since the last call
@@ -218,6 +234,15 @@ public:
         EXPECT_TRUE(goes_upstream(sql, say::complete(tag), status)) << sql;
     }
     void does(std::string_view sql, std::string_view tag) { does(sql, tag, static_cast<char>(exchange_->status())); }
+    /// A whole group, with the server's reply to it where it goes upstream. Whether it was answered here.
+    bool does_group(const std::string& group, const std::string& reply, char status = 'I')
+    {
+        if (client(group + say::sync()).kind == Step::Kind::reply)
+            return true;
+        answers_begin();
+        server(reply + say::ready(status));
+        return false;
+    }
     /// Reads it so that it is stored.
     void fills(std::string_view sql)
     {
@@ -268,8 +293,80 @@ private:
         EXPECT_FALSE(reader.in_message()) << "the test has given half a message";
     }
 
+    /// The question of a session that must keep its unnamed statement, up to its text's end.
+    static std::string question_message()
+    {
+        std::string message;
+        wire::append_parse(message, kOwnName,
+                           query::settings_query(query::testing::test_catalog()->settings()) + std::string(3, '\0'));
+        return message;
+    }
+    static bool is_question(std::string_view upstream)
+    {
+        return upstream.find(question_message()) != std::string_view::npos;
+    }
+    /// Messages that were held, and now go upstream: the same for their Parses.
+    void note_gathered(const wire::Frame& frame, Step& step)
+    {
+        if (step.kind == Step::Kind::hold) {
+            held_.emplace_back(frame.bytes);
+            return;
+        }
+        const auto held = std::exchange(held_, {});
+        if (step.kind == Step::Kind::reply || step.kind == Step::Kind::ask)
+            return;
+        std::size_t at = 0;
+        for (const auto& message : held) {
+            at = step.upstream.find(message, at);
+            if (at == std::string::npos)
+                return;
+            at += message.size();
+            if (message.front() != 'P')
+                continue;
+            const auto hidden = say::describe('S', message.substr(5, message.find('\0', 5) - 5));
+            const bool is_described = std::string_view{step.upstream}.substr(at).starts_with(hidden) &&
+                                      std::find(held.begin(), held.end(), hidden) == held.end();
+            if (is_described)
+                step.upstream.erase(at, hidden.size());
+            parses_.push_back({group_, is_described});
+        }
+    }
+    /// Whether a Parse that went upstream was followed by a hidden Describe, which is taken out of what was sent.
+    void note_parse(const wire::Frame& frame, const Step& step)
+    {
+        if (frame.type == 'S')
+            ++group_;
+        const bool is_sent = step.kind == Step::Kind::relay || step.kind == Step::Kind::send;
+        if (frame.type != 'P' || !frame.first || !is_sent)
+            return;
+        const auto name = wire::decode_parse_name(frame.body);
+        const auto hidden = name ? say::describe('S', *name) : std::string{};
+        const bool is_described = step.kind == Step::Kind::send && sent_.ends_with(hidden);
+        if (is_described)
+            sent_.resize(sent_.size() - hidden.size());
+        parses_.push_back({group_, is_described});
+    }
+    void describe(const wire::Frame& frame)
+    {
+        has_failed_ |= frame.type == 'E';
+        if (frame.type == 'Z' && std::exchange(has_failed_, false)) {
+            const auto group = parses_.empty() ? 0 : parses_.front().first;
+            std::erase_if(parses_, [group](const auto& parse) { return parse.first == group; });
+        }
+        if (frame.type != '1' || parses_.empty())
+            return;
+        const bool is_described = parses_.front().second;
+        parses_.erase(parses_.begin());
+        if (is_described)
+            server(description);
+    }
+
     World& world_;
     std::unique_ptr<Exchange> exchange_;
+    std::vector<std::pair<int, bool>> parses_;
+    std::vector<std::string> held_;
+    int group_ = 0;
+    bool has_failed_ = false;
     std::string sent_;
     std::string seen_;
     bool begin_sent_ = false;
