@@ -19,6 +19,11 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     }
     if (!blind_reason_.empty()) {
         started_ |= frame.type == 'Z';
+        if (!owed_.empty() && owed_.front().is_own()) { // asked before it went blind
+            if (frame.type == 'Z')
+                owed_.pop_front();
+            return {std::exchange(held_back_, {}), fatal || frame.type == 'A' || frame.type == 'S'};
+        }
         return {std::exchange(held_back_, {}), true};
     }
     if (frame.type == 'S' && frame.whole()) {
