@@ -41,6 +41,8 @@ def raw_bind(portal=b"", statement=b"", formats=(), values=(), results=(), count
 INT = struct.Struct("!i").pack
 READ = "SELECT %name, price FROM items WHERE id = $1"
 ONE = "SELECT %name FROM items WHERE id = 1"
+# Fails, and is understood: what no parser reads may be anything, and takes the catalog out of use for a while.
+BAD = "SELECT %no_such FROM items"
 WRITE = "UPDATE items SET %price = price + 1 WHERE id = $1"
 
 
@@ -74,7 +76,7 @@ SCRIPTS = {
                      q("UPDATE items SET %price = 1"), q("END"), q("BEGIN ISOLATION LEVEL REPEATABLE READ"), q(ONE), q("ABORT")],
     "savepoints": [q("BEGIN"), q("SAVEPOINT a"), q("UPDATE items SET %price = 0 WHERE id = 1"),
                    q("SELECT %price FROM items WHERE id = 1"), q("ROLLBACK TO a"), q("SELECT %price FROM items WHERE id = 1"),
-                   q("SELEC"), q("ROLLBACK TO a"), q(ONE), q("RELEASE a"), q("COMMIT AND CHAIN"), q(ONE), q("ROLLBACK"), q(ONE)],
+                   q(BAD), q("ROLLBACK TO a"), q(ONE), q("RELEASE a"), q("COMMIT AND CHAIN"), q(ONE), q("ROLLBACK"), q(ONE)],
     "late isolation": [q("BEGIN"), q(ONE), q("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"), q("ROLLBACK"),
                        q("BEGIN"), q("SET TRANSACTION READ ONLY"), q(ONE), q("COMMIT")],
     "settings": [q("SET DateStyle = 'German'"), q("SELECT %DATE '2020-01-02' FROM items WHERE id = 1"),
@@ -132,7 +134,7 @@ SCRIPTS = {
     "flushed": [(parse("", READ) + FLUSH, "1E"), (raw_bind(values=[b"1"]) + FLUSH, "2E"), (describe("P") + FLUSH, "TE"),
                 (execute() + FLUSH, "CE"), (execute() + FLUSH, "CE"), group(),
                 (FLUSH + parse("", READ) + raw_bind(values=[b"1"]) + describe("P") + execute() + FLUSH, "CE"), group()],
-    "flushed error": [(parse("", "SELEC") + FLUSH, "E"), (parse("", READ) + bind("", "") + FLUSH + SYNC, 1), q(ONE)],
+    "flushed error": [(parse("", BAD) + FLUSH, "E"), (parse("", READ) + bind("", "") + FLUSH + SYNC, 1), q(ONE)],
     "names": [group(parse("s", READ)), group(parse("s", READ)), group(parse("s", ONE)), group(run()),
               group(close("S", "s")), group(run()), group(close("S", "s")), group(close("S", "never")), group(close("P", "never")),
               group(describe("S", "never")), group(describe("P", "never")), group(execute("never")),
@@ -140,8 +142,8 @@ SCRIPTS = {
               group(close("S", "s"), parse("s", READ), run(), close("S", "s"))],
     "names used again in a group": [group(parse("s", ONE), raw_bind(b"", b"s"), execute(), close("S", "s"), parse("s", READ), run(),
                                           close("S", "s"))] * 3,
-    "a failed parse leaves no name": [group(parse("s", "SELEC")), group(run()), group(close("S", "s")),
-                                      group(parse("s", READ), parse("t", "SELEC"), run()), group(run()), group(close("S", "s"))],
+    "a failed parse leaves no name": [group(parse("s", BAD)), group(run()), group(close("S", "s")),
+                                      group(parse("s", READ), parse("t", BAD), run()), group(run()), group(close("S", "s"))],
     "huge names": [group(parse("n" * 5000, READ)), group(raw_bind(b"", "n" * 5000, values=[b"1"]), execute()),
                    group(raw_bind(b"p" * 3000, "n" * 5000, values=[b"1"]), execute("p" * 3000)), group(close("S", "n" * 5000)),
                    group(parse(b"\xff\xfe", ONE), raw_bind(b"", b"\xff\xfe"), execute(), close("S", b"\xff\xfe"))],
@@ -157,7 +159,7 @@ SCRIPTS = {
     "an unnamed portal lives on in its transaction": [
         q("BEGIN"), group(parse("s", READ), run()), group(execute()), group(execute("", 1)), group(describe("P")),
         group(run()), group(close("P")), group(execute()), q("ROLLBACK"), group(run(), execute(), execute()), group(close("S", "s"))],
-    "errors in the middle": prepared(group(run(), run(value=b"x"), run()), group(run()), group(run(), parse("", "SELEC"), run()),
+    "errors in the middle": prepared(group(run(), run(value=b"x"), run()), group(run()), group(run(), parse("", BAD), run()),
                                      group(run()), group(run(value=b"2"), execute("never"), run()), group(run(value=b"2")),
                                      group(parse("", "SELECT %1/0"), bind("", ""), execute(), run()), group(run())),
     "writes in a group": prepared(group(parse("w", WRITE), run("w"), run()), group(run()), group(run("w"), run(value=b"x")),
@@ -194,7 +196,7 @@ SCRIPTS = {
 
     # a Query destroys the unnamed statement
     "unnamed across queries": [group(parse("", READ)), q(ONE), group(raw_bind(values=[b"1"]), execute()), group(parse("", READ)),
-                               q("SELECT 1"), group(raw_bind(values=[b"1"]), execute()), group(parse("", READ)), q("SELEC"),
+                               q("SELECT 1"), group(raw_bind(values=[b"1"]), execute()), group(parse("", READ)), q(BAD),
                                group(raw_bind(values=[b"1"]), execute()), group(parse("", READ), raw_bind(values=[b"1"]), execute()),
                                q(ONE), q(ONE), group(raw_bind(values=[b"1"]), execute())],
 }
@@ -202,10 +204,10 @@ SCRIPTS = {
 # Whatever follows them may be skipped, swallowed or never read: sent at once, read to the end.
 WILD = {
     "a query in a group": parse("", READ) + query(ONE) + raw_bind(values=[b"1"]) + execute() + SYNC + query(ONE),
-    "a query behind an error": parse("", "SELEC") + query(ONE) + bind("", "") + SYNC + query(ONE),
+    "a query behind an error": parse("", BAD) + query(ONE) + bind("", "") + SYNC + query(ONE),
     "a group without its sync": parse("", READ) + raw_bind(values=[b"1"]) + execute(),
     "a query behind a group without its sync": parse("", WRITE) + raw_bind(values=[b"1"]) + execute() + query(ONE),
-    "an error without its sync": parse("", "SELEC") + query(ONE) + query(ONE),
+    "an error without its sync": parse("", BAD) + query(ONE) + query(ONE),
     "no terminator": message("Q", b"SELECT 1") + query(ONE),
     "a nul in the query": message("Q", b"SELECT 1\0; SELECT 2\0") + query(ONE),
     "an empty body": message("Q") + query(ONE),
@@ -247,7 +249,7 @@ WILD = {
     "copy and flush and sync": query("COPY log FROM STDIN") + FLUSH + SYNC + copy_data(b"1\tx\n") + SYNC + COPY_DONE + query(ONE),
     "copy in a group that fails": parse("", "COPY log FROM STDIN") + bind("", "") + execute() + message("f", text("no")) + SYNC
     + copy_data(b"1") + COPY_DONE + query(ONE),
-    "a write behind an error": parse("", "SELEC") + parse("", WRITE) + raw_bind(values=[b"1"]) + execute() + SYNC
+    "a write behind an error": parse("", BAD) + parse("", WRITE) + raw_bind(values=[b"1"]) + execute() + SYNC
     + query("SELECT %price FROM items WHERE id = 1"),
     "begin in the middle of a text": query("SELECT 1; BEGIN; " + ONE) + query(ONE) + query("COMMIT") + query(ONE),
     "a begin nobody ends": query("BEGIN") + query(ONE),
