@@ -14,6 +14,8 @@ if(PGMEMO_SANITIZE)
   # With instrumentation in between, g++ 12 mistakes Asio's own frame allocator for a mismatch, and Boost's results for uninitialised.
   target_compile_options(pgmemo_flags INTERFACE
     -Wno-maybe-uninitialized $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
+  # clang builds the fuzzers only; the warnings are g++'s business.
+  target_compile_options(pgmemo_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-w> $<$<C_COMPILER_ID:Clang>:-w>)
   if(PGMEMO_SANITIZE MATCHES thread)
     # Asio's fences: g++ says that tsan does not see them, and it need not.
     target_compile_options(pgmemo_flags INTERFACE -Wno-tsan)

@@ -1124,7 +1124,8 @@ def test_it_is_never_a_hit(in_refused, reads_by, kind):
         for _ in range(3):
             answer = in_refused.pgmemo.watch(lambda: in_refused.through.ask(in_refused.question(reads_by, sql, ())))
             assert not answer.is_hit, sql
-        assert all(one.kind != "E" for one in answer.rows) or "lastval" in sql or "currval" in sql, f"{sql}: {answer.rows}"
+        may_fail = "lastval" in sql or "currval" in sql or (reads_by == "extended" and ";" in sql)
+        assert may_fail or all(one.kind != "E" for one in answer.rows), f"{sql}: {answer.rows}"
 
 
 @pytest.mark.parametrize("sql", STABLE_IN_KEY)

@@ -509,7 +509,7 @@ def test_nothing_is_an_answer_until_there_is_something(shop, reads_by, writes_by
     writer, reader = shop.pair(writes_by=writes_by), shop.pair(reads_by=reads_by)
     number = -77 if "few" in read else 77
     try:
-        assert [kind for kind, _ in reader.warm(read).rows] == ["T", "C", "Z"]
+        assert [kind for kind, _ in reader.warm(read).rows][-3:] == ["T", "C", "Z"]
         reader.stays(read, lambda: writer.write("INSERT INTO archive VALUES ($1, 1)", number))
         writer.write("INSERT INTO spare VALUES ($1, 1)", number)
         reader.agree(read)

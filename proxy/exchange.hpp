@@ -320,7 +320,8 @@ private:
     std::string held_back_;            ///< a CommandComplete that waits for `end`
 
     std::string blind_reason_;
-    cache::Flight blind_flight_; ///< while nobody knows what this session does, nothing in its database is served
+    std::size_t blind_answered_ = 0; ///< of `owed_`, since it is blind
+    cache::Flight blind_flight_;     ///< while nobody knows what this session does, nothing in its database is served
 };
 
 } // namespace pgmemo::proxy

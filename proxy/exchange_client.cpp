@@ -84,8 +84,14 @@ Step Exchange::on_client(const wire::Frame& frame, Time now)
     case 'X':
         begin_held_ = false; // it never reached the server, and now it need not
         return {};
-    default:
-        return {}; // CopyData, a password, or what the server will refuse
+    case 'd': // CopyData
+        return {};
+    default: // a password, or what the server will refuse: it ends the session where another answer could stand
+        if (frame.type != 'p' || started_) {
+            begin_held_ = false;
+            go_blind("a message of a type that clients do not send");
+        }
+        return {};
     }
 }
 

@@ -38,6 +38,18 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     }
     if (!blind_reason_.empty()) {
         started_ |= frame.type == 'Z';
+        if (blind_answered_ < owed_.size()) {
+            // What was asked before it went blind comes first, and what of it is pgmemo's own stays hidden.
+            auto& owed = owed_[blind_answered_];
+            Passage passage{std::exchange(held_back_, {}), true};
+            if (frame.type == 'Z')
+                ++blind_answered_; // its flights stay, until the backend has ended
+            else if (owed.kind == Owed::Kind::group)
+                passage.relay = !follow(owed, frame, passage);
+            if (owed.is_own())
+                passage.relay = fatal || frame.type == 'A' || frame.type == 'S';
+            return passage;
+        }
         return {std::exchange(held_back_, {}), true};
     }
     if (frame.type == 'S' && frame.whole()) {
@@ -110,6 +122,7 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
             return {std::exchange(held_back_, {}), !own};
         }
         go_blind("a transaction status that is not known");
+        blind_answered_ = 1;
         break;
     default:
         break;

@@ -276,6 +276,11 @@ Task<void> Session::client_pump()
             break;
     }
     client_done_ = true;
+    // What cannot be read, or has not all come, is PostgreSQL's to judge, behind what was asked before it.
+    if (!reader.unread().empty()) {
+        to_upstream_.own(std::string{reader.unread()});
+        co_await write_all(upstream_, to_upstream_);
+    }
     // What it has asked for is still answered, as PostgreSQL does for a client that has closed its side; then the
     // server closes.
     boost::system::error_code ignored;
@@ -287,13 +292,12 @@ Task<bool> Session::digest(wire::FrameReader& reader)
 {
     const auto read_at = cache::Clock::now();
     std::size_t hits = 0;
+    bool readable = true;
     for (;;) {
         const auto frame = reader.next();
         if (!frame) {
-            metrics_.clients_refused.add();
-            co_await refuse({"08P01", "invalid message length"});
-            client_gone_ = true;
-            co_return false;
+            readable = false;
+            break;
         }
         if (!*frame)
             break;
@@ -348,14 +352,15 @@ Task<bool> Session::digest(wire::FrameReader& reader)
             metrics_.hit_latency.record(took);
     }
     if (to_upstream_.empty())
-        co_return true;
+        co_return readable;
     note_waiting();
     metrics_.upstream_bytes_out.add(to_upstream_.size());
     if (!write_some(upstream_, to_upstream_))
         co_return false;
     if (to_upstream_.empty())
-        co_return true;
-    co_return co_await write_all(upstream_, to_upstream_);
+        co_return readable;
+    const bool written = co_await write_all(upstream_, to_upstream_);
+    co_return written&& readable;
 }
 
 /// Sends what there is to send, and waits until every reply owed has come. False: they never will.

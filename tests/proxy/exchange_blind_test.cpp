@@ -45,6 +45,33 @@ protected:
     }
 };
 
+TEST_F(Blind, AfterAMessageThatNoClientSends)
+{
+    app.fills(kReadUsers);
+    app.client(wire::message('z', "abc"));
+    expect_blind();
+    expect_over_when_the_backend_is_gone();
+}
+
+TEST_F(Blind, WithoutTheAnswersToWhatWasAskedBefore)
+{
+    app.fills(kReadUsers);
+    app.asks("BEGIN");
+    app.seen();
+    app.client(say::query(kWriteUsers) + wire::message('z', "abc"));
+    EXPECT_TRUE(app.is_blind());
+    app.server(say::complete("BEGIN") + say::ready('T') + say::complete("UPDATE 1") + say::ready('T') +
+               say::error("08P01", "FATAL"));
+    EXPECT_EQ(app.seen(), say::complete("UPDATE 1") + say::ready('T') + say::error("08P01", "FATAL"));
+}
+
+TEST_F(Blind, NotByAPasswordWhileLoggingIn)
+{
+    Talk coming{world};
+    coming.client(wire::message('p', say::text("secret")));
+    EXPECT_FALSE(coming.is_blind());
+}
+
 TEST_F(Blind, AfterAQueryInsideAnOpenGroup)
 {
     app.client(say::run(kReadAccounts));
@@ -156,9 +183,20 @@ TEST_F(Blind, KeepsTheFlightsOfWhatWasUnderWay)
 
 TEST_F(Blind, AfterAQueryInsideACopyThatWasTakenForAnsweredGroups)
 {
+    app.fills(kReadUsers); // or it would be a question that is sent
     app.client(say::run("COPY accounts FROM STDIN") + say::sync() + say::query("SELECT 1"));
     app.server(say::parse_complete() + say::bind_complete() + say::copy_in());
     expect_blind();
+}
+
+TEST_F(Blind, KeepsToItselfWhatItAloneHadAskedFor)
+{
+    app.fills(kReadUsers); // so that it need not ask for its settings
+    app.description = say::parameters() + say::columns("abalance");
+    app.client(say::parse("", kReadAccounts) + say::query(kReadUsers));
+    EXPECT_TRUE(app.is_blind());
+    app.server(say::parse_complete() + say::one_row("1") + say::ready('I')); // behind the first comes the description
+    EXPECT_EQ(app.seen(), say::parse_complete() + say::one_row("1") + say::ready('I'));
 }
 
 TEST_F(Blind, AfterAFunctionCallInsideAnOpenGroup)

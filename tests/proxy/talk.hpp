@@ -40,11 +40,12 @@ inline std::ostream& operator<<(std::ostream& out, Step::Kind kind)
 /// The process that sessions share.
 class World {
 public:
-    explicit World(config::Config config = {})
+    explicit World(config::Config config = {},
+                   std::shared_ptr<const query::Catalog> catalog = query::testing::another_catalog())
         : in_force(std::make_shared<const config::Config>(std::move(config)))
     {
         spdlog::set_level(spdlog::level::off);
-        shop.publish(query::testing::another_catalog(), shop.wanted());
+        shop.publish(std::move(catalog), shop.wanted());
     }
 
     bool is_flying(query::Oid relation) { return cache::Word::in_flight(word(relation).load()); }
