@@ -31,13 +31,23 @@ BINARY = Path(os.environ.get("PGMEMO_BINARY", ROOT / "build" / "pgmemo"))
 
 
 def _pg_bin():
+    """Where the server's programs are: PGMEMO_PG_BIN, or Debian's newest. Those that the server's user may not read (they
+    lie in somebody's home) are copied; what belongs to the programs lies beside their folder."""
+    if chosen := os.environ.get("PGMEMO_PG_BIN"):
+        chosen = Path(chosen).resolve()
+        tried = subprocess.run(_owner_command([chosen / "postgres", "--version"], "KILL"), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, cwd="/")
+        if tried.returncode:
+            copy = WORK.path / "programs"
+            shutil.copytree(chosen.parent, copy, symlinks=True)
+            chosen = copy / chosen.name
+        return chosen
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not found:
         raise RuntimeError("no PostgreSQL server under /usr/lib/postgresql")
     return found[-1]
 
 
-PG_BIN = _pg_bin()
 IS_ROOT = os.geteuid() == 0
 
 
@@ -114,6 +124,8 @@ class Work:
 
 
 WORK = Work()
+PG_BIN = _pg_bin()
+PG_VERSION = int(re.search(r"\d+", subprocess.check_output([PG_BIN / "postgres", "--version"], text=True))[0])
 
 
 def tail(path, lines=60):
@@ -136,7 +148,7 @@ def _initdb():
             shutil.chown(home, SERVER_USER, SERVER_USER)
         subprocess.run(
             _owner_command([PG_BIN / "initdb", "-D", home / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
-                            "--locale=C.UTF-8", "--no-sync", "--no-instructions"], "KILL"),
+                            "--locale=C.UTF-8", "--no-sync"], "KILL"),
             check=True, cwd=home, stdout=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"})
         _template = home / "data"
     return _template
