@@ -125,7 +125,34 @@ class Work:
 
 WORK = Work()
 PG_BIN = _pg_bin()
+# Its major version.
 PG_VERSION = int(re.search(r"\d+", subprocess.check_output([PG_BIN / "postgres", "--version"], text=True))[0])
+
+
+# What a version lacks, by the words that ask for it; and what a later one no longer has.
+SINCE = {r"security_invoker": 15, r"\bBEGIN ATOMIC\b": 14, r"\bMERGE (INTO )?\w+": 15, r"NULLS NOT DISTINCT": 15,
+         r"multirange": 14, r"\bCYCLE \w+ SET\b": 14, r"SET (NULL|DEFAULT) \(\w": 15, r"\bdate_bin\(": 14,
+         r"\bregexp_(count|like|substr|instr)\b": 15, r"\bGROUP BY (DISTINCT|ALL)\b": 14, r"\bSTABLE BEGIN": 14,
+         r"\bANY_VALUE\(": 16, r"\bJSON_(ARRAY|OBJECT|ARRAYAGG|OBJECTAGG)\(": 16, r"\bIS JSON\b": 16,
+         r"\bJSON_(TABLE|VALUE|QUERY|EXISTS|SCALAR)\(": 17, r"\bWHEN NOT MATCHED BY SOURCE\b": 17,
+         r"\bMERGE .* RETURNING\b": 17, r"\bVIRTUAL\b": 18, r"\bWITHOUT OVERLAPS\b": 18, r"\bRETURNING (old|new)\.": 18,
+         r"\bNOT ENFORCED\b": 18, r"\b(array_sort|uuidv7|casefold)\(": 18, r"\brandom\(\d": 17,
+         r"\bCOMPRESSION\b": 14, r"\bLANGUAGE sql (STABLE |IMMUTABLE )?RETURN\b": 14}
+
+
+def needs(*texts):
+    """The version that these statements were first understood by, as far as SINCE knows."""
+    return max((version for words, version in SINCE.items() if any(re.search(words, one) for one in texts)), default=0)
+
+
+def since(version, why):
+    import pytest
+    return pytest.mark.skipif(PG_VERSION < version, reason=f"since PostgreSQL {version}: {why}")
+
+
+def before(version, why):
+    import pytest
+    return pytest.mark.skipif(PG_VERSION >= version, reason=f"until PostgreSQL {version - 1}: {why}")
 
 
 def tail(path, lines=60):
