@@ -130,7 +130,7 @@ PG_VERSION = int(re.search(r"\d+", subprocess.check_output([PG_BIN / "postgres",
 
 
 # What a version lacks, by the words that ask for it; and what a later one no longer has.
-SINCE = {r"security_invoker": 15, r"\bBEGIN ATOMIC\b": 14, r"\bMERGE (INTO )?\w+": 15, r"NULLS NOT DISTINCT": 15,
+SINCE = {r"DETACH PARTITION \w+ CONCURRENTLY": 14, r"security_invoker": 15, r"\bBEGIN ATOMIC\b": 14, r"\bMERGE (INTO )?\w+": 15, r"NULLS NOT DISTINCT": 15,
          r"multirange": 14, r"\bCYCLE \w+ SET\b": 14, r"SET (NULL|DEFAULT) \(\w": 15, r"\bdate_bin\(": 14,
          r"\bregexp_(count|like|substr|instr)\b": 15, r"\bGROUP BY (DISTINCT|ALL)\b": 14, r"\bSTABLE BEGIN": 14,
          r"\bANY_VALUE\(": 16, r"\bJSON_(ARRAY|OBJECT|ARRAYAGG|OBJECTAGG)\(": 16, r"\bIS JSON\b": 16,

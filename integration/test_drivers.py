@@ -25,28 +25,27 @@ class Driver:
     name: str
     command: tuple
     folder: Path = HERE
-    # Of the reads in rounds 2 to 5, how many hit; and why the others do not.
-    hits: float = 1.0
-    why: str = ""
+    hits: float = 1.0  # of the reads in rounds 2 to 5, how many
 
     def __str__(self):
         return self.name
 
 
-NOT_YET = "the extended protocol does not hit yet"
+# What goes by Parse and Bind hits once reads in the extended protocol do.
+EXTENDED = 1.0 if "extended" in harness.READ_PROTOCOLS else 0.0
 DRIVERS = [
     Driver("psycopg2", (sys.executable, "use_psycopg2.py")),
-    Driver("psycopg", (sys.executable, "use_psycopg.py"), hits=0.0, why=NOT_YET),
-    Driver("asyncpg", (sys.executable, "use_asyncpg.py"), hits=0.0, why=NOT_YET),
-    Driver("node-postgres", ("node", "use_pg.js"), HERE / "node", hits=0.0, why=NOT_YET),
-    Driver("postgres.js", ("node", "use_postgres.js"), HERE / "node", hits=0.0, why=NOT_YET),
-    Driver("jdbc", ("java", "UseJdbc"), hits=0.0, why=NOT_YET),
+    Driver("psycopg", (sys.executable, "use_psycopg.py"), hits=EXTENDED),
+    Driver("asyncpg", (sys.executable, "use_asyncpg.py"), hits=EXTENDED),
+    Driver("node-postgres", ("node", "use_pg.js"), HERE / "node", hits=EXTENDED),
+    Driver("postgres.js", ("node", "use_postgres.js"), HERE / "node", hits=EXTENDED),
+    Driver("jdbc", ("java", "UseJdbc"), hits=EXTENDED),
     Driver("jdbc-simple", ("java", "UseJdbc", "simple")),
-    Driver("libpq-pipeline", (str(harness.BINARY.parent / "use_libpq"),), hits=0.0, why=NOT_YET),
-    Driver("perl-dbi", ("perl", "use_dbi.pl"), hits=0.0, why=NOT_YET),
-    Driver("php-pdo", ("php", "use_pdo.php"), hits=0.0, why=NOT_YET),
+    Driver("libpq-pipeline", (str(harness.BINARY.parent / "use_libpq"),), hits=EXTENDED),
+    Driver("perl-dbi", ("perl", "use_dbi.pl"), hits=EXTENDED),
+    Driver("php-pdo", ("php", "use_pdo.php"), hits=EXTENDED),
     Driver("php-pdo-emulated", ("php", "use_pdo.php", "emulated")),
-    Driver("ruby-pg", ("ruby", "use_ruby.rb"), hits=0.0, why=NOT_YET),
+    Driver("ruby-pg", ("ruby", "use_ruby.rb"), hits=EXTENDED),
 ]
 
 

@@ -61,8 +61,8 @@ static void print_result(const PGresult* result)
     for (int i = 0; i < PQnfields(result); ++i) {
         printf(", [");
         print_text(PQfname(result, i));
-        printf(", %u, %d, %d, %d, %d]", PQftype(result, i), PQfmod(result, i), PQfsize(result, i), PQftablecol(result, i),
-               PQfformat(result, i));
+        printf(", %u, %d, %d, %d, %d]", PQftype(result, i), PQfmod(result, i), PQfsize(result, i),
+               PQftablecol(result, i), PQfformat(result, i));
     }
     for (int row = 0; row < PQntuples(result); ++row) {
         printf(", [");
