@@ -31,13 +31,23 @@ BINARY = Path(os.environ.get("PGMEMO_BINARY", ROOT / "build" / "pgmemo"))
 
 
 def _pg_bin():
+    """Where the server's programs are: PGMEMO_PG_BIN, or Debian's newest. Those that the server's user may not read (they
+    lie in somebody's home) are copied; what belongs to the programs lies beside their folder."""
+    if chosen := os.environ.get("PGMEMO_PG_BIN"):
+        chosen = Path(chosen).resolve()
+        tried = subprocess.run(_owner_command([chosen / "postgres", "--version"], "KILL"), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, cwd="/")
+        if tried.returncode:
+            copy = WORK.path / "programs"
+            shutil.copytree(chosen.parent, copy, symlinks=True)
+            chosen = copy / chosen.name
+        return chosen
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not found:
         raise RuntimeError("no PostgreSQL server under /usr/lib/postgresql")
     return found[-1]
 
 
-PG_BIN = _pg_bin()
 IS_ROOT = os.geteuid() == 0
 
 
@@ -114,6 +124,35 @@ class Work:
 
 
 WORK = Work()
+PG_BIN = _pg_bin()
+# Its major version.
+PG_VERSION = int(re.search(r"\d+", subprocess.check_output([PG_BIN / "postgres", "--version"], text=True))[0])
+
+
+# What a version lacks, by the words that ask for it; and what a later one no longer has.
+SINCE = {r"DETACH PARTITION \w+ CONCURRENTLY": 14, r"security_invoker": 15, r"\bBEGIN ATOMIC\b": 14, r"\bMERGE (INTO )?\w+": 15, r"NULLS NOT DISTINCT": 15,
+         r"multirange": 14, r"\bCYCLE \w+ SET\b": 14, r"SET (NULL|DEFAULT) \(\w": 15, r"\bdate_bin\(": 14,
+         r"\bregexp_(count|like|substr|instr)\b": 15, r"\bGROUP BY (DISTINCT|ALL)\b": 14, r"\bSTABLE BEGIN": 14,
+         r"\bANY_VALUE\(": 16, r"\bJSON_(ARRAY|OBJECT|ARRAYAGG|OBJECTAGG)\(": 16, r"\bIS JSON\b": 16,
+         r"\bJSON_(TABLE|VALUE|QUERY|EXISTS|SCALAR)\(": 17, r"\bWHEN NOT MATCHED BY SOURCE\b": 17,
+         r"\bMERGE .* RETURNING\b": 17, r"\bVIRTUAL\b": 18, r"\bWITHOUT OVERLAPS\b": 18, r"\bRETURNING (old|new)\.": 18,
+         r"\bNOT ENFORCED\b": 18, r"\b(array_sort|uuidv7|casefold)\(": 18, r"\brandom\(\d": 17,
+         r"\bCOMPRESSION\b": 14, r"\bLANGUAGE sql (STABLE |IMMUTABLE )?RETURN\b": 14}
+
+
+def needs(*texts):
+    """The version that these statements were first understood by, as far as SINCE knows."""
+    return max((version for words, version in SINCE.items() if any(re.search(words, one) for one in texts)), default=0)
+
+
+def since(version, why):
+    import pytest
+    return pytest.mark.skipif(PG_VERSION < version, reason=f"since PostgreSQL {version}: {why}")
+
+
+def before(version, why):
+    import pytest
+    return pytest.mark.skipif(PG_VERSION >= version, reason=f"until PostgreSQL {version - 1}: {why}")
 
 
 def tail(path, lines=60):
@@ -136,7 +175,7 @@ def _initdb():
             shutil.chown(home, SERVER_USER, SERVER_USER)
         subprocess.run(
             _owner_command([PG_BIN / "initdb", "-D", home / "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
-                            "--locale=C.UTF-8", "--no-sync", "--no-instructions"], "KILL"),
+                            "--locale=C.UTF-8", "--no-sync"], "KILL"),
             check=True, cwd=home, stdout=subprocess.DEVNULL, env={**os.environ, "TZ": "UTC"})
         _template = home / "data"
     return _template

@@ -312,7 +312,7 @@ ALTER TABLE p2 DROP COLUMN gone;
 ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (3) TO (9);
 CREATE TABLE base (id int UNIQUE, k int UNIQUE);
 CREATE TABLE kid (x int UNIQUE) INHERITS (base);
-CREATE TABLE kid2 (k int GENERATED ALWAYS AS (id * 2) STORED) INHERITS (base);
+CREATE TABLE kid2 (k int {generated}) INHERITS (base);
 CREATE TABLE log (id int, what text);
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.k := NEW.k + 100; RETURN NEW; END $$;
 CREATE TABLE tr (id int PRIMARY KEY, k int UNIQUE, v int);
@@ -331,6 +331,8 @@ CREATE TABLE gen (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id + 1) STORED 
 CREATE FUNCTION remove(x int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM c WHERE id = x; RETURN x; END $$;
 CREATE TABLE vt (id varchar(4) PRIMARY KEY, b bool UNIQUE, v int);
 """
+# Since 16 a child's column is generated only if its parent's is.
+WRITE_SCRIPT = WRITE_SCRIPT.replace("{generated}", "GENERATED ALWAYS AS (id * 2) STORED" if harness.PG_VERSION < 16 else "")
 WRITE_TABLES = {"a": "id k t n", "b": "id a_id k", "c": "id b_id parent", "p": "id r v", "p1": "id r v", "p2": "v r id",
                 "base": "id k", "kid": "id k x", "kid2": "id k", "log": "id what", "tr": "id k v", "ru": "id k",
                 "gen": "id g i d", "vt": "id b v"}

@@ -2,6 +2,8 @@
 import psycopg2
 import pytest
 
+pytestmark = pytest.mark.versions
+
 PRICE = "SELECT price FROM items WHERE id = 1"
 NAMES = "SELECT id, name FROM items ORDER BY id"
 

@@ -57,6 +57,7 @@ def test_endless_requests_to_encrypt_are_ended(pgmemo, bystander):
                 raise ConnectionError
 
 
+@pytest.mark.versions
 @pytest.mark.parametrize("version, parameters", [
     ((3 << 16) | 1, {}), ((3 << 16) | 2, {}), ((3 << 16) | 9999, {}), (3 << 16, {"_pq_.x": "1"}),
     ((3 << 16) | 2, {"_pq_.x": "1", "_pq_.y": "2"})], ids=["3.1", "3.2", "3.9999", "option", "both"])
@@ -64,7 +65,8 @@ def test_newer_minor_versions_and_options_are_negotiated_down(pgmemo, bystander,
     through = wire.Wire(pgmemo.port, database, version=version, parameters=parameters)
     judge = wire.Wire(postgres.port, database, version=version, parameters=parameters)
     assert wire.without_key(through.greeting) == wire.without_key(judge.greeting)
-    assert "v" in wire.kinds(through.greeting)
+    known = 0x30002 if harness.PG_VERSION >= 18 else 0x30000
+    assert ("v" in wire.kinds(through.greeting)) == (version > known or bool(parameters))
     assert len(through.key) == len(judge.key)
     assert through.one("SELECT count(*) FROM items") == "5"
     through.close()
@@ -338,8 +340,12 @@ def test_a_client_that_vanishes_in_a_transaction_leaves_nothing(pgmemo, bystande
 
 # --- cancel ----------------------------------------------------------------------------------------------------------
 
-def test_cancel_ends_the_statement_and_not_the_session(pgmemo, bystander, database, direct):
-    client = pgmemo.wire(database)
+@pytest.mark.versions
+@pytest.mark.parametrize("version", [wire.PROTOCOL_3_0, (3 << 16) | 2], ids=["3.0", "3.2"])
+def test_cancel_ends_the_statement_and_not_the_session(pgmemo, bystander, database, direct, version):
+    """Since PostgreSQL 18 the keys of protocol 3.2 are longer than 4 bytes."""
+    client = pgmemo.wire(database, version=version)
+    assert (len(client.key) > 8) == (version > wire.PROTOCOL_3_0 and harness.PG_VERSION >= 18)
     client.send(wire.query("SELECT pg_sleep(60)"))
     harness.eventually(lambda: direct.one("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' "
                                           "AND state = 'active'") == 1, "it runs")

@@ -285,7 +285,7 @@ def test_ddl_changes_what_a_row_description_says(house, reads_by, writes_by, cha
     (["SELECT id FROM items WHERE raise_price(1) IS NULL"], "SELECT 0"), (["TABLE items"], "SELECT 5"),
     (["VALUES (1), (2)"], "SELECT 2"), (["VALUES (raise_price(2))"], "SELECT 1"),
     (["SELECT count(*), 'UPDATE 1' FROM items"], "SELECT 1"),
-    ([f"EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) {UPDATE}"], "EXPLAIN"),
+    ([f"EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off, BUFFERS off) {UPDATE}"], "EXPLAIN"),
     ([f"{UPDATE} RETURNING price"], "UPDATE 1"),
     (["INSERT INTO items SELECT 9, 'nine', 90 RETURNING *"], "INSERT 0 1"),
 ], ids=lambda value: short(value) if isinstance(value, list) else "")
