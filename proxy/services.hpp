@@ -5,6 +5,7 @@
 #include "proxy/config_in_force.hpp"
 #include "proxy/database.hpp"
 #include "proxy/scope_table.hpp"
+#include "proxy/tls_files.hpp"
 #include "proxy/unresolved.hpp"
 #include "proxy/upstream_target.hpp"
 #include "query/analyzer.hpp"
@@ -18,6 +19,7 @@ namespace pgmemo::proxy {
 struct Services {
     ConfigInForce& config;
     const UpstreamTarget& upstream;
+    const TlsInForce& client_tls;
     cache::Cache& cache;
     query::Analyzer& analyzer;
     ScopeTable& scopes;

@@ -2,8 +2,10 @@
 
 #include "observe/metrics.hpp"
 #include "proxy/async.hpp"
+#include "proxy/dial.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/services.hpp"
+#include "proxy/stream.hpp"
 #include "wire/startup.hpp"
 
 #include <chrono>
@@ -51,10 +53,12 @@ private:
     };
 
     Task<std::optional<std::string>> read_startup();
-    Task<bool> read_exactly(char* to, std::size_t size);
+    Task<bool> accept_tls(SSL_CTX&, bool direct);
+    std::optional<Refusal> judge(const wire::StartupMessage&) const;
     Task<void> cancel(wire::CancelRequest);
-    Task<std::optional<Refusal>> dial();
-    Task<boost::system::error_code> connect_to(const UpstreamTarget::Host&);
+    Task<std::optional<Refusal>> reach_upstream(std::string_view startup);
+    Task<std::string> try_host(const UpstreamTarget::Host&, std::string_view startup);
+    Task<std::string> try_way(const UpstreamTarget::Host&, Way, std::string_view startup);
     Task<void> client_pump();
     Task<void> upstream_pump();
     Task<bool> digest(wire::FrameReader&);
@@ -63,14 +67,15 @@ private:
     Task<void> refuse(Refusal);
     Task<void> say_goodbye();
     void note_waiting() noexcept;
+    bool on_login(const wire::Frame&, Gather&);
     void on_backend_key(const wire::Frame&, Gather&);
 
     Services& services_;
     observe::ThreadMetrics& metrics_;
     const std::uint64_t id_;
     Executor executor_;
-    Socket client_;
-    Socket upstream_;
+    Stream client_;
+    Stream upstream_;
     std::size_t upstream_host_ = 0;
     bool counted_upstream_ = false;
     Database* database_ = nullptr;
@@ -84,7 +89,8 @@ private:
     bool client_done_ = false; ///< it has said goodbye, or closed its side
     bool upstream_ended_ = false;
     bool draining_ = false;
-    Gather to_client_; ///< the client pump's: hits, own answers
+    bool binding_hidden_ = false; ///< PostgreSQL has offered channel binding, and the client was not told
+    Gather to_client_;            ///< the client pump's: hits, own answers
     Gather to_upstream_;
 };
 
