@@ -64,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(
              {"1:6: tls: there is no TLS without certificate and key"}},
         Case{"TlsClientsUnverified",
              "tls: { certificate: a, key: b, client_certificate: required }",
-             {"1:50: tls.client_certificate: needs tls.client_ca, to verify it against"}},
+             {"1:52: tls.client_certificate: needs tls.client_ca, to verify it against"}},
         Case{"Admin", "admin: { listen: ':1' }", {"1:1: admin: not in this version of pgmemo"}},
         Case{"StaleWhileRevalidate",
              "rules:\n  - cache: { ttl: 5m, stale_while_revalidate: 1m }",
