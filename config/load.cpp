@@ -126,9 +126,9 @@ public:
     {
         const Place start{1, 1};
         auto top = reader_.section({"", start, root},
-                                   {"listen", "upstream", "threads", "tls", "pool", "cache", "capture", "rules",
-                                    "functions", "metrics", "log"},
-                                   {"limits", "admin"});
+                                   {"listen", "upstream", "threads", "tls", "limits", "pool", "cache", "capture",
+                                    "rules", "functions", "metrics", "log"},
+                                   {"admin"});
         apply_flags(top);
         read_upstream(top);
         with(top, "listen", &Loader::read_listen);

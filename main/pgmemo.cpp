@@ -223,9 +223,10 @@ Exit run(const Options& options)
     proxy::CancelRegistry cancels;
     std::atomic<std::uint64_t> settings_epoch{1};
     std::atomic<std::uint64_t> clients{0};
+    std::atomic<std::uint64_t> sessions{0};
     std::atomic<std::uint64_t> upstreams{0};
-    proxy::Services services{in_force,  upstream, client_tls, cache,          analyzer, scopes,
-                             databases, cancels,  unresolved, settings_epoch, clients,  upstreams};
+    proxy::Services services{in_force, upstream,   client_tls,     cache,   analyzer, scopes,   databases,
+                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams};
     proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });

@@ -38,18 +38,16 @@ void CancelRegistry::remove(const Slot& slot) noexcept
     by_pid_.erase(slot.pid);
 }
 
-std::optional<CancelRegistry::Target> CancelRegistry::find(std::uint32_t pid, std::string_view secret) const
+std::shared_ptr<CancelRegistry::Slot> CancelRegistry::find(std::uint32_t pid, std::string_view secret) const
 {
     const std::lock_guard lock{mutex_};
     const auto found = by_pid_.find(pid);
     if (found == by_pid_.end())
-        return std::nullopt;
+        return nullptr;
     const Slot& slot = *found->second;
-    if (slot.secret.size() != secret.size() || CRYPTO_memcmp(slot.secret.data(), secret.data(), secret.size()) != 0)
-        return std::nullopt;
-    if (!slot.cancellable.load(std::memory_order_acquire))
-        return std::nullopt;
-    return slot.target;
+    const bool same =
+        slot.secret.size() == secret.size() && CRYPTO_memcmp(slot.secret.data(), secret.data(), secret.size()) == 0;
+    return same ? found->second : nullptr;
 }
 
 } // namespace pgmemo::proxy

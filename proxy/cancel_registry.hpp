@@ -31,15 +31,55 @@ public:
         std::uint32_t pid = 0; ///< ours, positive as a signed integer: pg_basebackup and others print it so
         std::string secret;    ///< ours
         Target target;
-        std::atomic<bool> cancellable{false}; ///< the client waits for something that runs upstream
+
+        /// What a signal to the backend would hit now.
+        enum class Phase : std::uint8_t {
+            idle,    ///< nothing: a cancel that comes now is too late
+            not_yet, ///< what the client waits for is not under way, or something of our own is: come again
+            client,  ///< what the client waits for
+        };
+        std::atomic<Phase> phase{Phase::idle};
+        /// Cancels that are on their way upstream. The session sends nothing meanwhile: they would hit that.
+        std::atomic<int> under_way{0};
+    };
+
+    /// A cancel's hold on its session. Either the session sees it and waits with what it sends, or it sees that the
+    /// session has something else to send: both orders are sequentially consistent.
+    class Aim {
+    public:
+        explicit Aim(Slot& slot)
+            : slot_(slot)
+        {
+        }
+        ~Aim()
+        {
+            if (held_)
+                slot_.under_way.fetch_sub(1);
+        }
+        Aim(const Aim&) = delete;
+        Aim& operator=(const Aim&) = delete;
+
+        /// True: what runs upstream is the client's, and nothing else will until this is destroyed.
+        bool take() noexcept
+        {
+            slot_.under_way.fetch_add(1);
+            held_ = slot_.phase.load() == Slot::Phase::client;
+            if (!held_)
+                slot_.under_way.fetch_sub(1);
+            return held_;
+        }
+
+    private:
+        Slot& slot_;
+        bool held_ = false;
     };
 
     /// A new key for a session whose upstream is `target`, with a secret of so many bytes.
     std::shared_ptr<Slot> add(Target target, std::size_t secret_size);
     void remove(const Slot&) noexcept;
 
-    /// Whom to cancel upstream: nobody if the key is not ours or nothing of that client runs there.
-    std::optional<Target> find(std::uint32_t pid, std::string_view secret) const;
+    /// The session that the key was given to; null if it is nobody's. Compares in constant time.
+    std::shared_ptr<Slot> find(std::uint32_t pid, std::string_view secret) const;
 
 private:
     mutable std::mutex mutex_;

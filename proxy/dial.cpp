@@ -5,6 +5,9 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <fmt/format.h>
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 // g++ 12.2: see the note on top of session.cpp.
 namespace pgmemo::proxy {
 namespace {
@@ -113,7 +116,7 @@ Task<std::string> dial(Stream& upstream, const UpstreamTarget& target, const Ups
     const auto error = co_await connect(upstream, host, at);
     if (error)
         co_return error.message();
-    tune(upstream.socket());
+    tune(upstream.socket(), target.tcp());
     if (way == Way::plain)
         co_return std::string{};
     std::string failure;
@@ -146,15 +149,23 @@ Task<bool> begins_with_error(Stream& upstream)
     }
 }
 
-void tune(Socket& socket)
+void tune(Socket& socket, const TcpTuning& tuning)
 {
     boost::system::error_code ignored; // a peer that is already gone is found out by the next read
     socket.non_blocking(true, ignored);
     const auto endpoint = socket.local_endpoint(ignored);
     if (ignored || (endpoint.protocol().family() != AF_INET && endpoint.protocol().family() != AF_INET6))
         return;
-    socket.set_option(tcp::no_delay{true}, ignored);
-    socket.set_option(asio::socket_base::keep_alive{true}, ignored);
+    socket.set_option(asio::ip::tcp::no_delay{true}, ignored);
+    socket.set_option(asio::socket_base::keep_alive{tuning.keep_alive}, ignored);
+    const auto set = [&socket](int option, int value) {
+        if (value > 0) // 0 is the system's own
+            ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+    };
+    set(TCP_KEEPIDLE, tuning.idle_seconds);
+    set(TCP_KEEPINTVL, tuning.interval_seconds);
+    set(TCP_KEEPCNT, tuning.count);
+    set(TCP_USER_TIMEOUT, tuning.user_timeout_ms);
 }
 
 } // namespace pgmemo::proxy

@@ -34,7 +34,7 @@ Task<std::string> dial(Stream& upstream, const UpstreamTarget& target, const Ups
 /// Waits for PostgreSQL's first word: is it an ErrorResponse? What has come stays to be read.
 Task<bool> begins_with_error(Stream& upstream);
 
-/// Non-blocking, and dead peers found out.
-void tune(Socket& socket);
+/// Non-blocking, without delay, and dead peers found out as `tuning` says.
+void tune(Socket& socket, const TcpTuning& tuning);
 
 } // namespace pgmemo::proxy

@@ -66,6 +66,8 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     case 'D':
         if (owed.kind == Owed::Kind::own_question)
             learn(frame);
+        else if (owed.kind == Owed::Kind::own_keep_alive)
+            learn_idle_limit(frame);
         break;
     case 'C':
         owed.complete = true;
@@ -107,6 +109,10 @@ void Exchange::on_ready(Status status, Time now)
     owed_.pop_front();
     started_ = true;
 
+    if (owed.kind == Owed::Kind::own_keep_alive) {
+        status_ = status; // what a transaction was it still is, or it has failed
+        return;
+    }
     // First what others may rely on: an old snapshot is out of use before the flight ends.
     if (!owed.flights.empty()) {
         if (owed.commits_cluster)

@@ -29,6 +29,7 @@ struct Services {
     /// Moves when the server has read its configuration anew: what sessions know of their settings is old then.
     std::atomic<std::uint64_t>& settings_epoch;
     std::atomic<std::uint64_t>& clients;   ///< connected now
+    std::atomic<std::uint64_t>& sessions;  ///< of them, those that have asked for a session
     std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
 };
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <variant>
@@ -22,8 +23,10 @@ using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 using tcp = asio::ip::tcp;
 
-constexpr auto kStartupLimit = 60s; // PostgreSQL's own authentication_timeout
 constexpr auto kCancelLimit = 10s;
+constexpr auto kCancelPause = 1ms; // how long a statement of pgmemo's own takes, more or less
+// How long a server may be left idle by hits before it is asked for its limit; a shorter limit is not looked after.
+constexpr auto kUnknownIdleLimit = 1s;
 constexpr char kTlsHandshake = 0x16; // a ClientHello's first byte: no length word begins with it
 constexpr int kMaxNegotiations = 4;  // SSLRequest, GSSENCRequest and then the startup packet: more is a game
 // An upstream message is looked at whole up to this size; larger ones (rows) pass in pieces.
@@ -59,6 +62,19 @@ std::optional<tcp::endpoint> tcp_peer(const Socket& socket)
     return endpoint;
 }
 
+TcpTuning tuning_of(const config::Limits& limits)
+{
+    using namespace std::chrono;
+    TcpTuning tuning;
+    tuning.keep_alive = limits.tcp_keepalive.has_value();
+    if (limits.tcp_keepalive)
+        tuning.idle_seconds =
+            static_cast<int>(std::max<std::int64_t>(duration_cast<seconds>(*limits.tcp_keepalive).count(), 1));
+    if (limits.tcp_user_timeout)
+        tuning.user_timeout_ms = static_cast<int>(limits.tcp_user_timeout->count());
+    return tuning;
+}
+
 /// As PostgreSQL's messages show it.
 std::string address_of(const Socket& socket)
 {
@@ -84,6 +100,8 @@ Session::~Session()
 {
     if (cancel_slot_)
         services_.cancels.remove(*cancel_slot_);
+    if (counted_session_)
+        services_.sessions.fetch_sub(1, std::memory_order_relaxed);
     if (counted_upstream_)
         services_.upstreams.fetch_sub(1, std::memory_order_relaxed);
     if (database_)
@@ -93,8 +111,9 @@ Session::~Session()
 
 Task<void> Session::run()
 {
-    tune(client_.socket());
-    auto startup = co_await (read_startup() || timeout(executor_, kStartupLimit));
+    const auto limits = services_.config.get()->limits;
+    tune(client_.socket(), tuning_of(limits));
+    auto startup = co_await (read_startup() || timeout(executor_, limits.authentication_timeout));
     auto* const packet = std::get_if<std::optional<std::string>>(&startup);
     if (!packet || !*packet)
         co_return;
@@ -111,7 +130,17 @@ Task<void> Session::run()
 
     if (auto refusal = judge(message))
         co_return co_await refuse(std::move(*refusal));
+    minor_ = message.minor;
+    // Upstream 3.0 does: the only news of 3.2 are longer cancel keys, and clients have pgmemo's.
+    (**packet)[6] = (**packet)[7] = '\0';
 
+    counted_session_ = true;
+    if (services_.sessions.fetch_add(1, std::memory_order_relaxed) >= limits.max_clients) {
+        metrics_.clients_refused.add();
+        co_return co_await refuse(
+            {"53300", "sorry, too many clients already",
+             fmt::format("pgmemo serves at most {} at a time (limits.max_clients).", limits.max_clients)});
+    }
     const auto limit = services_.config.get()->pool.max_upstream;
     counted_upstream_ = true;
     if (services_.upstreams.fetch_add(1, std::memory_order_relaxed) >= limit) {
@@ -281,25 +310,36 @@ Task<std::optional<Session::Refusal>> Session::reach_upstream(std::string_view s
 
 Task<void> Session::cancel(wire::CancelRequest request)
 {
-    const auto target = services_.cancels.find(request.pid, request.secret);
-    if (!target)
+    using Phase = CancelRegistry::Slot::Phase;
+    const auto slot = services_.cancels.find(request.pid, request.secret);
+    if (!slot || slot->phase.load() == Phase::idle)
         co_return; // not one of ours, or nothing runs: as PostgreSQL, no answer
-    const auto& host = services_.upstream.hosts()[target->host];
-    const auto way = target->tls ? Way::tls : Way::plain;
+    const auto& target = slot->target;
+    const auto& host = services_.upstream.hosts()[target.host];
+    const auto way = target.tls ? Way::tls : Way::plain;
     const auto result =
-        co_await (dial(upstream_, services_.upstream, host, way, target->address) || timeout(executor_, kCancelLimit));
+        co_await (dial(upstream_, services_.upstream, host, way, target.address) || timeout(executor_, kCancelLimit));
     const auto* failure = std::get_if<std::string>(&result);
     if (!failure || !failure->empty()) {
         spdlog::warn("session {}: a cancel request did not reach PostgreSQL at {}", id_, host.text());
         co_return;
     }
+    CancelRegistry::Aim aim{*slot};
+    const auto deadline = cache::Clock::now() + kCancelLimit;
+    while (!aim.take()) {
+        if (slot->phase.load() == Phase::idle || cache::Clock::now() > deadline)
+            co_return; // what it was meant for is over
+        co_await timeout(executor_, kCancelPause);
+    }
     metrics_.cancels.add();
-    const auto packet = wire::encode_cancel_request(target->pid, target->secret);
+    const auto packet = wire::encode_cancel_request(target.pid, target.secret);
     Gather gather;
     gather.borrow(packet);
-    if (!co_await write_all(upstream_, gather))
+    const bool sent = co_await write_all(upstream_, gather);
+    if (!sent)
         co_return;
-    // The server closes when the signal was sent; only then may the client hear of it, by our closing.
+    // The server closes when the signal was sent. Only then may the session send on, and the client hear of it, by our
+    // closing.
     char nothing = 0;
     co_await (read_exactly(upstream_, &nothing, 1) || timeout(executor_, kCancelLimit));
 }
@@ -352,6 +392,7 @@ Task<void> Session::client_pump()
 Task<bool> Session::digest(wire::FrameReader& reader)
 {
     const auto read_at = cache::Clock::now();
+    last_client_ = read_at;
     std::size_t hits = 0;
     for (;;) {
         const auto frame = reader.next();
@@ -378,10 +419,16 @@ Task<bool> Session::digest(wire::FrameReader& reader)
         }
         auto step = exchange_->on_client(**frame, read_at);
         while (step.kind == Step::Kind::wait || step.kind == Step::Kind::ask) {
+            deciding_ = true;
             to_upstream_.own(std::move(step.upstream));
-            if (!co_await until_quiet())
+            const bool quiet = co_await until_quiet();
+            if (!quiet)
                 co_return false;
             step = exchange_->on_client(**frame, cache::Clock::now());
+        }
+        if (deciding_) {
+            deciding_ = false;
+            note_waiting();
         }
         switch (step.kind) {
         case Step::Kind::serve:
@@ -412,12 +459,27 @@ Task<bool> Session::digest(wire::FrameReader& reader)
     }
     if (to_upstream_.empty())
         co_return true;
-    note_waiting();
+    co_return co_await send_upstream();
+}
+
+/// False: the connection is gone.
+Task<bool> Session::send_upstream()
+{
     metrics_.upstream_bytes_out.add(to_upstream_.size());
-    if (!upstream_.write_some(to_upstream_))
-        co_return false;
-    if (to_upstream_.empty())
-        co_return true;
+    exchange_->forget_idle_limit();
+    if (cancel_slot_) {
+        sending_ = true;
+        note_waiting();
+        while (cancel_slot_->under_way.load() > 0) { // it is for what was sent before
+            co_await timeout(executor_, kCancelPause);
+        }
+        sending_ = false;
+    }
+    const bool ok = upstream_.write_some(to_upstream_);
+    note_waiting();
+    last_upstream_ = cache::Clock::now();
+    if (!ok || to_upstream_.empty())
+        co_return ok;
     co_return co_await write_all(upstream_, to_upstream_);
 }
 
@@ -429,11 +491,11 @@ Task<bool> Session::until_quiet()
         if (!written)
             co_return false;
     }
-    note_waiting();
-    metrics_.upstream_bytes_out.add(to_upstream_.size());
-    const bool sent = co_await write_all(upstream_, to_upstream_);
-    if (!sent)
-        co_return false;
+    if (!to_upstream_.empty()) {
+        const bool sent = co_await send_upstream();
+        if (!sent)
+            co_return false;
+    }
     while (!exchange_->is_quiet() && !upstream_ended_) {
         co_await quiet_.wait();
     }
@@ -497,9 +559,25 @@ Task<void> Session::upstream_pump()
     upstream_.close();
 }
 
+/// Before anything else the client hears which protocol it gets, if it asked for more. Upstream was asked for 3.0, so
+/// it speaks up only about options. True: `frame` was that.
+bool Session::negotiate(const wire::Frame& frame, Gather& gather)
+{
+    const bool speaks_up = frame.type == 'v' && frame.whole() && frame.body.size() >= 8;
+    if (!speaks_up && minor_ <= wire::kNewestMinor)
+        return false;
+    std::string message;
+    wire::append_negotiate_version(message, std::min(minor_, wire::kNewestMinor),
+                                   speaks_up ? frame.body.substr(4) : std::string_view{"\0\0\0\0", 4});
+    gather.own(std::move(message));
+    return speaks_up;
+}
+
 /// What PostgreSQL says before the first ReadyForQuery. True: it was dealt with here.
 bool Session::on_login(const wire::Frame& frame, Gather& gather)
 {
+    if (!std::exchange(greeted_, true) && negotiate(frame, gather))
+        return true;
     if (!frame.whole())
         return false;
     if (frame.type == 'K') {
@@ -526,7 +604,7 @@ void Session::on_backend_key(const wire::Frame& frame, Gather& gather)
     exchange_->set_backend(key->pid);
     cancel_slot_ = services_.cancels.add(
         {key->pid, std::string{key->secret}, upstream_host_, tcp_peer(upstream_.socket()), upstream_.tls() != nullptr},
-        key->secret.size());
+        minor_ >= wire::kNewestMinor ? wire::kLongSecret : std::size_t{4});
     std::string own;
     wire::append_backend_key_data(own, cancel_slot_->pid, cancel_slot_->secret);
     gather.own(std::move(own));
@@ -540,6 +618,9 @@ Task<void> Session::say_goodbye()
     std::string message;
     if (draining_)
         wire::append_error(message, "FATAL", "57P01", "terminating connection: pgmemo is shutting down");
+    else if (idle_too_long_)
+        wire::append_error(message, "FATAL", "57P05", "terminating connection due to idle-session timeout", {},
+                           "pgmemo ends connections that are idle for longer (limits.client_idle_timeout).");
     else if (exchange_->is_broken())
         wire::append_error(message, "FATAL", "08P01", "pgmemo and PostgreSQL no longer agree on this session");
     else
@@ -573,22 +654,85 @@ Task<bool> Session::write_client(Gather& gather)
     co_return ok;
 }
 
+/// What a cancel would hit from now on.
 void Session::note_waiting() noexcept
 {
-    if (cancel_slot_)
-        cancel_slot_->cancellable.store(exchange_->client_waits(), std::memory_order_release);
+    using Phase = CancelRegistry::Slot::Phase;
+    if (!cancel_slot_)
+        return;
+    auto phase = Phase::not_yet;
+    if (sending_) {
+        // it may be all that the client waits for
+    } else if (exchange_->client_waits() || !exchange_->blind_reason().empty()) {
+        phase = Phase::client;
+    } else if (!deciding_ && exchange_->is_quiet()) {
+        phase = Phase::idle;
+    }
+    cancel_slot_->phase.store(phase);
 }
 
 void Session::drain()
 {
     draining_ = true;
-    boost::system::error_code ignored;
     if (!exchange_)
         client_.close();
-    else if (exchange_->is_idle()) {
-        upstream_.shutdown_send();
-        upstream_.socket().shutdown(Socket::shutdown_both, ignored);
+    else if (exchange_->is_idle())
+        leave();
+}
+
+/// The upstream's end of the session, from here: the pump that reads from it does the rest.
+void Session::leave()
+{
+    upstream_.shutdown_send();
+    boost::system::error_code ignored;
+    upstream_.socket().shutdown(Socket::shutdown_both, ignored);
+}
+
+void Session::tend(cache::Clock::time_point now)
+{
+    if (!exchange_ || upstream_ended_)
+        return; // the start has a limit of its own
+    const auto config = services_.config.get();
+    const auto& limits = config->limits;
+    if (!exchange_->has_started()) {
+        if (now - began_ > limits.authentication_timeout) { // as PostgreSQL: without a word
+            client_gone_ = true;
+            client_.close();
+            leave();
+        }
+        return;
     }
+    if (limits.client_idle_timeout && exchange_->is_idle() && !client_writing_ && !client_done_ && !idle_too_long_ &&
+        now - last_client_ > *limits.client_idle_timeout) {
+        idle_too_long_ = true;
+        leave();
+        return;
+    }
+    keep_upstream_alive(now);
+}
+
+/// While the client is answered from the cache the server hears nothing of it, and may have a limit to that.
+void Session::keep_upstream_alive(cache::Clock::time_point now)
+{
+    if (last_client_ <= last_upstream_ || !to_upstream_.empty() || client_done_ || idle_too_long_ ||
+        (cancel_slot_ && cancel_slot_->under_way.load() > 0))
+        return;
+    const auto epoch = services_.settings_epoch.load(std::memory_order_acquire);
+    const auto limit = epoch == idle_limit_epoch_ ? exchange_->idle_limit() : std::nullopt;
+    if (limit && limit->count() == 0)
+        return;
+    const auto wait = limit ? cache::Clock::duration{*limit} / 3 : cache::Clock::duration{kUnknownIdleLimit};
+    if (now - last_upstream_ < wait)
+        return;
+    auto question = exchange_->keep_alive(now);
+    if (!question)
+        return;
+    idle_limit_epoch_ = epoch;
+    last_upstream_ = now;
+    metrics_.upstream_bytes_out.add(question->size());
+    to_upstream_.own(std::move(*question));
+    note_waiting();
+    upstream_.write_some(to_upstream_); // what does not fit goes with what comes next
 }
 
 } // namespace pgmemo::proxy

@@ -64,9 +64,9 @@ Task<std::string> Stream::handshake(Side side)
         }
         const auto wait = what == SSL_ERROR_WANT_READ ? Socket::wait_read : Socket::wait_write;
         const auto [error] = co_await socket_.async_wait(wait, kNoThrow);
-        if (error) {
+        if (error || !tls_) { // closed meanwhile
             broken_ = true;
-            co_return error.message();
+            co_return std::string{error ? error.message() : "closed"};
         }
     }
     read_ahead_ = SSL_has_pending(tls_.get()) == 1; // the first message may have come with the handshake's last

@@ -171,6 +171,17 @@ UpstreamTarget::UpstreamTarget(const std::string& uri)
     } catch (const std::invalid_argument& refused) {
         throw std::invalid_argument(fmt::format("upstream: {}", refused.what()));
     }
+    const auto number = [&value](std::string_view keyword) {
+        const auto text = value(keyword);
+        int read = 0;
+        std::from_chars(text.data(), text.data() + text.size(), read);
+        return std::max(read, 0);
+    };
+    tcp_.keep_alive = value("keepalives") != "0";
+    tcp_.idle_seconds = number("keepalives_idle");
+    tcp_.interval_seconds = number("keepalives_interval");
+    tcp_.count = number("keepalives_count");
+    tcp_.user_timeout_ms = number("tcp_user_timeout");
     const auto timeout = value("connect_timeout");
     int seconds = 0;
     if (std::from_chars(timeout.data(), timeout.data() + timeout.size(), seconds).ec == std::errc{} && seconds > 0)

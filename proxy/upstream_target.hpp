@@ -19,6 +19,15 @@ enum class OwnUse : std::uint8_t {
     session, ///< is a session like a client's: with the settings that a login gets
 };
 
+/// How dead peers are found out; 0 is the system's own.
+struct TcpTuning {
+    bool keep_alive = true;
+    int idle_seconds = 0;
+    int interval_seconds = 0;
+    int count = 0;
+    int user_timeout_ms = 0;
+};
+
 /// Where PostgreSQL is, as a libpq URI or connection string says it. Host, port and ssl* serve all traffic; user,
 /// password and dbname only pgmemo's own connections. What the string leaves out comes from libpq's own defaults: PG*
 /// variables,
@@ -42,6 +51,7 @@ public:
     std::chrono::seconds connect_timeout() const noexcept { return connect_timeout_; }
     std::string text() const; ///< the hosts, for logs; no user, no password
 
+    const TcpTuning& tcp() const noexcept { return tcp_; } ///< libpq's keepalives… and tcp_user_timeout
     const UpstreamTlsOptions& tls_options() const noexcept { return tls_options_; }
     SslMode ssl_mode(const Host& host) const noexcept ///< Unix sockets never have TLS, whatever is asked for
     {
@@ -63,6 +73,7 @@ private:
     std::vector<std::pair<std::string, std::string>> options_;
     std::vector<Host> hosts_;
     UpstreamTlsOptions tls_options_;
+    TcpTuning tcp_;
     std::shared_ptr<TlsInForce> tls_;
     std::chrono::seconds connect_timeout_{10};
 };
