@@ -58,16 +58,25 @@ def test_endless_requests_to_encrypt_are_ended(pgmemo, bystander):
 
 
 @pytest.mark.versions
-@pytest.mark.parametrize("version, parameters", [
-    ((3 << 16) | 1, {}), ((3 << 16) | 2, {}), ((3 << 16) | 9999, {}), (3 << 16, {"_pq_.x": "1"}),
-    ((3 << 16) | 2, {"_pq_.x": "1", "_pq_.y": "2"})], ids=["3.1", "3.2", "3.9999", "option", "both"])
-def test_newer_minor_versions_and_options_are_negotiated_down(pgmemo, bystander, postgres, database, version, parameters):
-    through = wire.Wire(pgmemo.port, database, version=version, parameters=parameters)
-    judge = wire.Wire(postgres.port, database, version=version, parameters=parameters)
-    assert wire.without_key(through.greeting) == wire.without_key(judge.greeting)
-    known = 0x30002 if harness.PG_VERSION >= 18 else 0x30000
-    assert ("v" in wire.kinds(through.greeting)) == (version > known or bool(parameters))
-    assert len(through.key) == len(judge.key)
+@pytest.mark.parametrize("version, parameters, negotiated", [
+    (0, {}, None), (1, {}, None), (2, {}, None), (9999, {}, (2, [])), (0, {"_pq_.x": "1"}, (0, ["_pq_.x"])),
+    (2, {"_pq_.x": "1", "_pq_.y": "2"}, (2, ["_pq_.x", "_pq_.y"])), (3, {"_pq_.x": "1"}, (2, ["_pq_.x"]))],
+    ids=["3.0", "3.1", "3.2", "3.9999", "option", "3.2-options", "3.3-option"])
+def test_newer_minor_versions_and_options_are_negotiated_as_postgresql_18_does(pgmemo, bystander, postgres, database,
+                                                                               version, parameters, negotiated):
+    through = wire.Wire(pgmemo.port, database, version=(3 << 16) | version, parameters=parameters)
+    judge = wire.Wire(postgres.port, database)
+    said = [one for one in through.greeting if one.kind == "v"]
+    if negotiated:
+        minor, options = negotiated
+        body = struct.pack("!ii", (3 << 16) | minor, len(options)) + b"".join(map(wire.text, options))
+        assert [one.body for one in said] == [body]
+        assert through.greeting[0].kind == "v", "before anything else"
+    else:
+        assert not said
+    rest = [one for one in through.greeting if one.kind != "v"]
+    assert wire.without_key(rest) == wire.without_key(judge.greeting)
+    assert len(through.key) == (36 if version >= 2 else 8)
     assert through.one("SELECT count(*) FROM items") == "5"
     through.close()
     judge.close()

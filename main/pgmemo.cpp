@@ -7,6 +7,7 @@
 #include "proxy/catalog_keeper.hpp"
 #include "proxy/server.hpp"
 #include "proxy/services.hpp"
+#include "proxy/tls_server.hpp"
 #include "query/analyzer.hpp"
 #include "query/reason.hpp"
 
@@ -120,7 +121,8 @@ void add_gauges(observe::Metrics& metrics, const cache::Cache& cache, const quer
 }
 
 /// SIGHUP: a bad file is refused whole and the old configuration stays.
-void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache& cache, proxy::Databases& databases)
+void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache& cache, proxy::Databases& databases,
+            proxy::UpstreamTarget& upstream, proxy::TlsInForce& client_tls)
 {
     if (options.config_file.empty()) {
         spdlog::warn("SIGHUP: there is no configuration file to read; nothing changes");
@@ -130,6 +132,15 @@ void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache
     if (!loaded.config) {
         for (const auto& problem : loaded.problems)
             spdlog::error("reload: {}", problem.str());
+        spdlog::error("reload: {} was refused; the configuration stays as it was", options.config_file);
+        return;
+    }
+    try { // the files may be others under the same names
+        auto fresh_tls = proxy::load_server_tls(loaded.config->tls);
+        upstream.reload_tls();
+        client_tls.set(std::move(fresh_tls));
+    } catch (const std::invalid_argument& error) {
+        spdlog::error("reload: {}", error.what());
         spdlog::error("reload: {} was refused; the configuration stays as it was", options.config_file);
         return;
     }
@@ -173,6 +184,7 @@ Exit check(const Options& options)
     if (loaded.config) {
         try {
             const proxy::UpstreamTarget target{loaded.config->upstream};
+            proxy::load_server_tls(loaded.config->tls);
         } catch (const std::invalid_argument& error) {
             loaded.problems.push_back({options.config_file, 0, 0, error.what()});
         }
@@ -193,7 +205,8 @@ Exit run(const Options& options)
         return Exit::bad_configuration;
     }
     const auto& config = *loaded.config;
-    const proxy::UpstreamTarget upstream{config.upstream};
+    proxy::UpstreamTarget upstream{config.upstream};
+    proxy::TlsInForce client_tls{proxy::load_server_tls(config.tls)};
     observe::start_log(config.log.level, style_of(config));
     raise_descriptor_limit();
 
@@ -210,9 +223,10 @@ Exit run(const Options& options)
     proxy::CancelRegistry cancels;
     std::atomic<std::uint64_t> settings_epoch{1};
     std::atomic<std::uint64_t> clients{0};
+    std::atomic<std::uint64_t> sessions{0};
     std::atomic<std::uint64_t> upstreams{0};
-    proxy::Services services{in_force, upstream,   cache,          analyzer, scopes,   databases,
-                             cancels,  unresolved, settings_epoch, clients,  upstreams};
+    proxy::Services services{in_force, upstream,   client_tls,     cache,   analyzer, scopes,   databases,
+                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams};
     proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });
@@ -242,8 +256,11 @@ Exit run(const Options& options)
     if (http)
         spdlog::info("metrics and dashboard on {}", config.metrics->text());
     spdlog::info("{}", bound_in_force(config));
+    if (client_tls.get() && upstream.may_use_tls())
+        spdlog::warn("SCRAM logins are relayed, and where both the client's connection and that to PostgreSQL have TLS "
+                     "only those without channel binding can be (channel_binding=disable)");
 
-    server.run([&] { reload(options, in_force, cache, databases); });
+    server.run([&] { reload(options, in_force, cache, databases, upstream, client_tls); });
 
     keeper.stop();
     http.reset();

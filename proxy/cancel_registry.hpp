@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -15,28 +17,69 @@ namespace pgmemo::proxy {
 /// nothing to cancel. Threads: safe.
 class CancelRegistry {
 public:
+    /// Whom to cancel, and how that server was reached: the cancel goes the same way.
+    struct Target {
+        std::uint32_t pid = 0;
+        std::string secret;
+        std::size_t host = 0;
+        std::optional<boost::asio::ip::tcp::endpoint> address; ///< of many that a name may stand for; none: Unix
+        bool tls = false;
+    };
+
     /// What a session shows to a CancelRequest. Held by the session; gone with it.
     struct Slot {
         std::uint32_t pid = 0; ///< ours, positive as a signed integer: pg_basebackup and others print it so
-        std::string secret;    ///< ours, as long as the upstream's
-        std::uint32_t upstream_pid = 0;
-        std::string upstream_secret;
-        std::size_t upstream_host = 0;
-        std::atomic<bool> cancellable{false}; ///< the client waits for something that runs upstream
+        std::string secret;    ///< ours
+        Target target;
+
+        /// What a signal to the backend would hit now.
+        enum class Phase : std::uint8_t {
+            idle,    ///< nothing: a cancel that comes now is too late
+            not_yet, ///< what the client waits for is not under way, or something of our own is: come again
+            client,  ///< what the client waits for
+        };
+        std::atomic<Phase> phase{Phase::idle};
+        /// Cancels that are on their way upstream. The session sends nothing meanwhile: they would hit that.
+        std::atomic<int> under_way{0};
     };
 
-    struct Target {
-        std::uint32_t pid;
-        std::string secret;
-        std::size_t host;
+    /// A cancel's hold on its session. Either the session sees it and waits with what it sends, or it sees that the
+    /// session has something else to send: both orders are sequentially consistent.
+    class Aim {
+    public:
+        explicit Aim(Slot& slot)
+            : slot_(slot)
+        {
+        }
+        ~Aim()
+        {
+            if (held_)
+                slot_.under_way.fetch_sub(1);
+        }
+        Aim(const Aim&) = delete;
+        Aim& operator=(const Aim&) = delete;
+
+        /// True: what runs upstream is the client's, and nothing else will until this is destroyed.
+        bool take() noexcept
+        {
+            slot_.under_way.fetch_add(1);
+            held_ = slot_.phase.load() == Slot::Phase::client;
+            if (!held_)
+                slot_.under_way.fetch_sub(1);
+            return held_;
+        }
+
+    private:
+        Slot& slot_;
+        bool held_ = false;
     };
 
-    /// A new key for a session whose upstream has given `pid` and `secret`.
-    std::shared_ptr<Slot> add(std::uint32_t upstream_pid, std::string_view upstream_secret, std::size_t upstream_host);
+    /// A new key for a session whose upstream is `target`, with a secret of so many bytes.
+    std::shared_ptr<Slot> add(Target target, std::size_t secret_size);
     void remove(const Slot&) noexcept;
 
-    /// Whom to cancel upstream: nobody if the key is not ours or nothing of that client runs there.
-    std::optional<Target> find(std::uint32_t pid, std::string_view secret) const;
+    /// The session that the key was given to; null if it is nobody's. Compares in constant time.
+    std::shared_ptr<Slot> find(std::uint32_t pid, std::string_view secret) const;
 
 private:
     mutable std::mutex mutex_;

@@ -94,6 +94,13 @@ public:
     bool has_started() const noexcept { return started_; }   ///< the first ReadyForQuery has come
     const std::string& blind_reason() const noexcept { return blind_reason_; }
 
+    /// A question of our own for a server that is left idle by hits, to be sent now; nullopt when nothing may be asked.
+    std::optional<std::string> keep_alive(Time now);
+    /// After how long an idle session is ended, as the last such question was answered: 0 for never, nullopt if nobody
+    /// knows.
+    std::optional<std::chrono::milliseconds> idle_limit() const noexcept { return idle_limit_; }
+    void forget_idle_limit() noexcept { idle_limit_.reset(); } ///< something was sent that may have changed it
+
     void set_backend(std::uint32_t pid) noexcept { backend_pid_ = pid; }
 
     /// The status of a ReadyForQuery of our own.
@@ -104,7 +111,16 @@ private:
 
     /// Something the client, or pgmemo itself, is owed; ended by a ReadyForQuery.
     struct Owed {
-        enum class Kind : std::uint8_t { startup, query, group, own_begin, own_query, own_question, own_group };
+        enum class Kind : std::uint8_t {
+            startup,
+            query,
+            group,
+            own_begin,
+            own_query,
+            own_question,
+            own_group,
+            own_keep_alive
+        };
         bool is_own() const noexcept { return kind >= Kind::own_begin; } ///< to be swallowed
         Kind kind = Kind::query;
         bool closed = true;                       ///< a group: its Sync was sent
@@ -223,6 +239,7 @@ private:
     Step relay_query(const query::Statement&, std::string_view sql, std::optional<Miss>, Time now);
     Step hold_begin_back(const query::Statement&, std::string_view sql);
     Step ask(Time now, bool keeps_unnamed = false);
+    static void append_own_group(std::string& upstream, std::string_view sql);
     std::string release_begin(Time now); ///< the BEGIN held back, to be sent first
     std::optional<Miss> begin_fill(const query::Statement&, std::string_view sql);
 
@@ -271,6 +288,7 @@ private:
     void on_copy_in();
     void absorb(Owed& group, Owed&& next);
     void learn(const wire::Frame&);
+    void learn_idle_limit(const wire::Frame&);
     void go_blind(std::string_view why);
     void count_bypass(Reason) noexcept;
 
@@ -310,6 +328,7 @@ private:
     std::uint64_t asked_settings_epoch_ = 0;
     std::uint64_t asked_in_vain_ =
         0; ///< catalog id under which the answer was of no use; not asked again before a change
+    std::optional<std::chrono::milliseconds> idle_limit_;
     std::string client_encoding_;
     bool utf8_ = true;
     bool ascii_safe_ = false;

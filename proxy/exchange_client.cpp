@@ -323,6 +323,22 @@ std::string Exchange::release_begin(Time now)
 }
 
 /// `keeps_unnamed`: in the client's eyes the unnamed statement and portal live on. A Query would destroy them.
+/// A question of our own that leaves the client's unnamed statement and portal as they are.
+void Exchange::append_own_group(std::string& upstream, std::string_view sql)
+{
+    using namespace std::string_view_literals;
+    const auto close = [&upstream] { // before as well: an error may have left them the last time
+        wire::append_close(upstream, 'P', kOwnName);
+        wire::append_close(upstream, 'S', kOwnName);
+    };
+    close();
+    wire::append_parse(upstream, kOwnName, std::string{sql} + std::string(3, '\0'));
+    wire::append_bind(upstream, kOwnName, kOwnName, "\0\0\0\0\0\0"sv);
+    wire::append_execute(upstream, kOwnName);
+    close();
+    wire::append_sync(upstream);
+}
+
 Step Exchange::ask(Time now, bool keeps_unnamed)
 {
     Step step{Step::Kind::ask, release_begin(now)};
@@ -330,17 +346,7 @@ Step Exchange::ask(Time now, bool keeps_unnamed)
     const auto question =
         query::settings_query(catalog ? std::span{catalog->settings()} : std::span<const std::string>{});
     if (keeps_unnamed) {
-        using namespace std::string_view_literals;
-        const auto close = [&step] { // before as well: an error may have left them the last time
-            wire::append_close(step.upstream, 'P', kOwnName);
-            wire::append_close(step.upstream, 'S', kOwnName);
-        };
-        close();
-        wire::append_parse(step.upstream, kOwnName, question + std::string(3, '\0'));
-        wire::append_bind(step.upstream, kOwnName, kOwnName, "\0\0\0\0\0\0"sv);
-        wire::append_execute(step.upstream, kOwnName);
-        close();
-        wire::append_sync(step.upstream);
+        append_own_group(step.upstream, question);
     } else {
         wire::append_query(step.upstream, question);
         prepared_.own_query_sent();

@@ -100,13 +100,15 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
         break;
     case '1':
     case '3':
-        if (owed.kind != Owed::Kind::own_question)
+        if (owed.kind != Owed::Kind::own_question && owed.kind != Owed::Kind::own_keep_alive)
             go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed"
                                        : "a CloseComplete that nobody was owed");
         break;
     case 'D':
         if (owed.kind == Owed::Kind::own_question)
             learn(frame);
+        else if (owed.kind == Owed::Kind::own_keep_alive)
+            learn_idle_limit(frame);
         break;
     case 'C':
         owed.complete = true;
@@ -151,6 +153,10 @@ void Exchange::on_ready(Status status, Time now)
     owed_.pop_front();
     started_ = true;
 
+    if (owed.kind == Owed::Kind::own_keep_alive) {
+        status_ = status; // what a transaction was it still is, or it has failed
+        return;
+    }
     // First what others may rely on: an old snapshot is out of use before the flight ends.
     if (!owed.flights.empty()) {
         if (owed.commits_cluster)

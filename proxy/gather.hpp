@@ -5,7 +5,7 @@
 #include <boost/asio/buffer.hpp>
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,7 +77,7 @@ public:
 
 private:
     std::vector<boost::asio::const_buffer> parts_;
-    std::deque<std::string> own_;
+    std::list<std::string> own_; // a deque would hold memory while it is empty
     std::vector<cache::EntryRef> entries_;
     std::size_t size_ = 0;
 };

@@ -32,6 +32,7 @@ using namespace std::chrono_literals;
 // How often dead entries are looked for, and how many entries are visited at a time.
 constexpr auto kReclaimEvery = 20ms;
 constexpr std::size_t kReclaimVisits = 2000;
+constexpr auto kTendEvery = 200ms;
 
 /// One I/O thread and its sessions.
 struct Worker {
@@ -67,6 +68,21 @@ struct Worker {
     bool draining = false;                 // this thread's only
     std::thread thread;
 };
+
+/// What is due by the clock in a worker's sessions.
+Task<void> tend(Worker& worker)
+{
+    asio::steady_timer timer{worker.io, kTendEvery};
+    for (;;) {
+        const auto [error] = co_await timer.async_wait(kNoThrow);
+        if (error)
+            co_return;
+        const auto now = cache::Clock::now();
+        for (auto* session : worker.sessions)
+            session->tend(now);
+        timer.expires_after(kTendEvery);
+    }
+}
 
 template <class Protocol>
 using Acceptor = asio::basic_socket_acceptor<Protocol, Executor>;
@@ -299,6 +315,9 @@ void Server::run(std::function<void()> on_reload)
         asio::co_spawn(first.io.get_executor(), state.accept(*acceptor), fatal);
     asio::co_spawn(first.io.get_executor(), state.handle_signals(std::move(on_reload)), fatal);
     asio::co_spawn(state.workers.back()->io.get_executor(), state.reclaim(), fatal);
+
+    for (auto& worker : state.workers)
+        asio::co_spawn(worker->io.get_executor(), tend(*worker), fatal);
 
     for (std::size_t i = 1; i < state.workers.size(); ++i) {
         auto& worker = *state.workers[i];

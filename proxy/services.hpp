@@ -5,6 +5,7 @@
 #include "proxy/config_in_force.hpp"
 #include "proxy/database.hpp"
 #include "proxy/scope_table.hpp"
+#include "proxy/tls_files.hpp"
 #include "proxy/unresolved.hpp"
 #include "proxy/upstream_target.hpp"
 #include "query/analyzer.hpp"
@@ -18,6 +19,7 @@ namespace pgmemo::proxy {
 struct Services {
     ConfigInForce& config;
     const UpstreamTarget& upstream;
+    const TlsInForce& client_tls;
     cache::Cache& cache;
     query::Analyzer& analyzer;
     ScopeTable& scopes;
@@ -27,6 +29,7 @@ struct Services {
     /// Moves when the server has read its configuration anew: what sessions know of their settings is old then.
     std::atomic<std::uint64_t>& settings_epoch;
     std::atomic<std::uint64_t>& clients;   ///< connected now
+    std::atomic<std::uint64_t>& sessions;  ///< of them, those that have asked for a session
     std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
 };
 

@@ -2,8 +2,10 @@
 
 #include "observe/metrics.hpp"
 #include "proxy/async.hpp"
+#include "proxy/dial.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/services.hpp"
+#include "proxy/stream.hpp"
 #include "wire/startup.hpp"
 
 #include <chrono>
@@ -34,6 +36,9 @@ public:
 
     /// pgmemo is going: end it as soon as it is outside of a transaction, with 57P01.
     void drain();
+
+    /// Called a few times a second: what is due by the clock.
+    void tend(cache::Clock::time_point now);
     bool is_drained() const noexcept { return draining_; }
 
 private:
@@ -51,27 +56,35 @@ private:
     };
 
     Task<std::optional<std::string>> read_startup();
-    Task<bool> read_exactly(char* to, std::size_t size);
+    Task<bool> accept_tls(SSL_CTX&, bool direct);
+    std::optional<Refusal> judge(const wire::StartupMessage&) const;
     Task<void> cancel(wire::CancelRequest);
-    Task<std::optional<Refusal>> dial();
-    Task<boost::system::error_code> connect_to(const UpstreamTarget::Host&);
+    Task<std::optional<Refusal>> reach_upstream(std::string_view startup);
+    Task<std::string> try_host(const UpstreamTarget::Host&, std::string_view startup);
+    Task<std::string> try_way(const UpstreamTarget::Host&, Way, std::string_view startup);
     Task<void> client_pump();
     Task<void> upstream_pump();
     Task<bool> digest(wire::FrameReader&);
     Task<bool> until_quiet();
+    Task<bool> send_upstream();
+    void leave();
+    void keep_upstream_alive(cache::Clock::time_point now);
     Task<bool> write_client(Gather&);
     Task<void> refuse(Refusal);
     Task<void> say_goodbye();
     void note_waiting() noexcept;
+    bool negotiate(const wire::Frame&, Gather&);
+    bool on_login(const wire::Frame&, Gather&);
     void on_backend_key(const wire::Frame&, Gather&);
 
     Services& services_;
     observe::ThreadMetrics& metrics_;
     const std::uint64_t id_;
     Executor executor_;
-    Socket client_;
-    Socket upstream_;
+    Stream client_;
+    Stream upstream_;
     std::size_t upstream_host_ = 0;
+    bool counted_session_ = false;
     bool counted_upstream_ = false;
     Database* database_ = nullptr;
     std::optional<Exchange> exchange_;
@@ -84,7 +97,17 @@ private:
     bool client_done_ = false; ///< it has said goodbye, or closed its side
     bool upstream_ended_ = false;
     bool draining_ = false;
-    Gather to_client_; ///< the client pump's: hits, own answers
+    bool idle_too_long_ = false;
+    bool sending_ = false;    ///< upstream: what the client waits for is not under way yet
+    bool deciding_ = false;   ///< about a message, with the server's help
+    bool greeted_ = false;    ///< the upstream has said something
+    std::uint16_t minor_ = 0; ///< of the protocol that the client asked for
+    cache::Clock::time_point began_ = cache::Clock::now();
+    cache::Clock::time_point last_client_ = began_;   ///< something came from it
+    cache::Clock::time_point last_upstream_ = began_; ///< something went there
+    std::uint64_t idle_limit_epoch_ = 0; ///< of the server's configuration, when it was asked for its limit
+    bool binding_hidden_ = false;        ///< PostgreSQL has offered channel binding, and the client was not told
+    Gather to_client_;                   ///< the client pump's: hits, own answers
     Gather to_upstream_;
 };
 

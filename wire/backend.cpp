@@ -127,6 +127,14 @@ void append_backend_key_data(std::string& out, std::uint32_t pid, std::string_vi
     out += secret;
 }
 
+void append_negotiate_version(std::string& out, std::uint16_t minor, std::string_view options)
+{
+    out += 'v';
+    append_u32(out, static_cast<std::uint32_t>(options.size() + 8));
+    append_u32(out, (3u << 16) | minor);
+    out += options;
+}
+
 void append_error(std::string& out, std::string_view severity, std::string_view sqlstate, std::string_view message,
                   std::string_view detail, std::string_view hint)
 {

@@ -46,6 +46,8 @@ void append_query(std::string& out, std::string_view sql);
 void append_command_complete(std::string& out, std::string_view tag);
 void append_ready_for_query(std::string& out, Status);
 void append_backend_key_data(std::string& out, std::uint32_t pid, std::string_view secret);
+/// NegotiateProtocolVersion. `options`: what was not understood, as a server's message has it: a count, then the names.
+void append_negotiate_version(std::string& out, std::uint16_t minor, std::string_view options);
 /// Severity in both its forms (S and V), SQLSTATE, message, and, unless empty, detail and hint.
 void append_error(std::string& out, std::string_view severity, std::string_view sqlstate, std::string_view message,
                   std::string_view detail = {}, std::string_view hint = {});

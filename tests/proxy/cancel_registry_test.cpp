@@ -14,8 +14,8 @@ protected:
     std::shared_ptr<CancelRegistry::Slot> busy(std::uint32_t pid = 4711, std::string_view secret = "abcd",
                                                std::size_t host = 1)
     {
-        auto slot = registry.add(pid, secret, host);
-        slot->cancellable = true;
+        auto slot = registry.add({pid, std::string{secret}, host, std::nullopt, false}, secret.size());
+        slot->phase = CancelRegistry::Slot::Phase::client;
         return slot;
     }
     CancelRegistry registry;
@@ -24,11 +24,11 @@ protected:
 TEST_F(CancelKeys, LeadToTheBackendOfTheirSession)
 {
     const auto slot = busy();
-    const auto target = registry.find(slot->pid, slot->secret);
-    ASSERT_TRUE(target);
-    EXPECT_EQ(target->pid, 4711u);
-    EXPECT_EQ(target->secret, "abcd");
-    EXPECT_EQ(target->host, 1u);
+    const auto found = registry.find(slot->pid, slot->secret);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->target.pid, 4711u);
+    EXPECT_EQ(found->target.secret, "abcd");
+    EXPECT_EQ(found->target.host, 1u);
 }
 
 TEST_F(CancelKeys, SayNothingOfTheServers)
@@ -45,7 +45,7 @@ TEST_F(CancelKeys, AreAllDifferentAndPositive)
     std::set<std::string> secrets;
     std::vector<std::shared_ptr<CancelRegistry::Slot>> slots;
     for (int i = 0; i < 1000; ++i) {
-        const auto& slot = slots.emplace_back(registry.add(1, std::string(16, 's'), 0));
+        const auto& slot = slots.emplace_back(registry.add({1, std::string(16, 's'), 0, std::nullopt, false}, 16));
         EXPECT_GT(slot->pid, 0u);
         EXPECT_LT(slot->pid, 0x80000000u);
         pids.insert(slot->pid);
@@ -67,14 +67,30 @@ TEST_F(CancelKeys, OpenNothingWithAnotherSecret)
     EXPECT_FALSE(registry.find(slot->pid + 1, slot->secret));
 }
 
-TEST_F(CancelKeys, OpenNothingWhileNothingRunsUpstream)
+TEST_F(CancelKeys, HitOnlyWhatTheClientWaitsFor)
 {
-    const auto slot = registry.add(4711, "abcd", 0);
-    EXPECT_FALSE(registry.find(slot->pid, slot->secret));
-    slot->cancellable = true;
-    EXPECT_TRUE(registry.find(slot->pid, slot->secret));
-    slot->cancellable = false;
-    EXPECT_FALSE(registry.find(slot->pid, slot->secret));
+    using Phase = CancelRegistry::Slot::Phase;
+    const auto slot = busy();
+    for (const auto phase : {Phase::idle, Phase::not_yet}) {
+        slot->phase = phase;
+        EXPECT_FALSE(CancelRegistry::Aim{*slot}.take());
+        EXPECT_EQ(slot->under_way, 0);
+    }
+    slot->phase = Phase::client;
+    {
+        CancelRegistry::Aim aim{*slot};
+        CancelRegistry::Aim other{*slot};
+        EXPECT_TRUE(aim.take());
+        EXPECT_TRUE(other.take());
+        EXPECT_EQ(slot->under_way, 2) << "the session waits with what it sends";
+    }
+    EXPECT_EQ(slot->under_way, 0);
+}
+
+TEST_F(CancelKeys, AreAsLongAsTheClientsProtocolHasThem)
+{
+    EXPECT_EQ(registry.add({1, "abcd", 0, std::nullopt, false}, 32)->secret.size(), 32u);
+    EXPECT_EQ(registry.add({1, std::string(32, 's'), 0, std::nullopt, false}, 4)->secret.size(), 4u);
 }
 
 TEST_F(CancelKeys, EndWithTheirSession)
