@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/auth.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +69,8 @@ struct Config {
     std::vector<Address> listen{Address{"127.0.0.1", 6432, {}}};
     std::string upstream; ///< a libpq URI or connection string; checked to be one
     unsigned threads = 0; ///< 0: the cores that it may run on
+
+    Auth auth;
 
     struct Pool {
         unsigned max_upstream = 100; ///< upstream connections, and so for now clients

@@ -1,4 +1,5 @@
 #include "config/config.hpp"
+#include "config/load_auth.hpp"
 #include "config/reader.hpp"
 #include "config/units.hpp"
 
@@ -125,12 +126,13 @@ public:
         const Place start{1, 1};
         auto top = reader_.section(
             {"", start, root},
-            {"listen", "upstream", "threads", "pool", "cache", "capture", "rules", "functions", "metrics", "log"},
+            {"listen", "upstream", "threads", "auth", "pool", "cache", "capture", "rules", "functions", "metrics", "log"},
             {"tls", "admin"});
         apply_flags(top);
         read_upstream(top);
         with(top, "listen", &Loader::read_listen);
         with(top, "threads", &Loader::read_threads);
+        with(top, "auth", &Loader::read_auth);
         with(top, "pool", &Loader::read_pool);
         with(top, "cache", &Loader::read_cache);
         finish_cache();
@@ -205,6 +207,11 @@ private:
             return;
         if (const auto threads = reader_.count(field, 1, kMostThreads))
             config_->threads = *threads;
+    }
+
+    void read_auth(const Field& field)
+    {
+        config_->auth = config::read_auth(reader_, field, [](std::string path) { return path; });
     }
 
     void read_pool(const Field& field)
