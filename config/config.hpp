@@ -64,6 +64,25 @@ struct FunctionSpec {
 
 enum class LogFormat : std::uint8_t { text, json };
 
+/// TLS for clients. Paths are absolute, or relative to where pgmemo was started when there is no file.
+struct Tls {
+    std::string certificate; ///< with its chain; empty: clients are told that there is no TLS
+    std::string key;
+    bool require = false;        ///< refuse TCP clients without TLS; Unix sockets never have any
+    std::string client_ca;       ///< who signs clients' certificates; empty: none is asked for
+    bool require_client = false; ///< `client_certificate: required`
+    std::string min_version = "TLSv1.2";
+};
+
+/// What one client may cost.
+struct Limits {
+    unsigned max_clients = 10'000; ///< cancel requests do not count
+    std::chrono::milliseconds authentication_timeout = std::chrono::seconds{60};
+    std::optional<std::chrono::milliseconds> client_idle_timeout;                      ///< outside of transactions
+    std::optional<std::chrono::milliseconds> tcp_keepalive = std::chrono::seconds{60}; ///< until the first probe
+    std::optional<std::chrono::milliseconds> tcp_user_timeout; ///< unacknowledged data; nullopt: the system's
+};
+
 /// The whole configuration, validated; defaults filled in. Immutable once loaded.
 struct Config {
     std::vector<Address> listen{Address{"127.0.0.1", 6432, {}}};
@@ -71,6 +90,8 @@ struct Config {
     unsigned threads = 0; ///< 0: the cores that it may run on
 
     Auth auth;
+    Tls tls;
+    Limits limits;
 
     struct Pool {
         unsigned max_upstream = 100; ///< upstream connections, and so for now clients

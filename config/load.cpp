@@ -26,6 +26,7 @@ constexpr std::size_t kLeastMemory = 1u << 20;
 constexpr std::size_t kEntriesAtLeast = 8; // so many of the largest entries must fit into the memory
 constexpr unsigned kMostUpstream = 10'000; // of 1,024 requests each: below the 16,777,215 flights of a version word
 constexpr unsigned kMostThreads = 256;
+constexpr unsigned kMostClients = 1'000'000;
 
 /// Looks at the shape alone, before any tree is built: yaml-cpp builds and frees trees by recursion.
 class Shape : public YAML::EventHandler {
@@ -115,23 +116,26 @@ bool is_conninfo(std::string_view text)
 /// Turns sections into a Config. Each `read_` takes what stands at its key.
 class Loader {
 public:
-    Loader(Reader& reader, const Overrides& flags)
+    Loader(Reader& reader, const Overrides& flags, std::string folder)
         : reader_(reader)
         , flags_(flags)
+        , folder_(std::move(folder))
     {
     }
 
     std::shared_ptr<const Config> load(const YAML::Node& root)
     {
         const Place start{1, 1};
-        auto top = reader_.section(
-            {"", start, root},
-            {"listen", "upstream", "threads", "auth", "pool", "cache", "capture", "rules", "functions", "metrics", "log"},
-            {"tls", "admin"});
+        auto top = reader_.section({"", start, root},
+                                   {"listen", "upstream", "threads", "auth", "tls", "pool", "cache", "capture", "rules",
+                                    "functions", "metrics", "log"},
+                                   {"limits", "admin"});
         apply_flags(top);
         read_upstream(top);
         with(top, "listen", &Loader::read_listen);
         with(top, "threads", &Loader::read_threads);
+        with(top, "tls", &Loader::read_tls);
+        with(top, "limits", &Loader::read_limits);
         with(top, "auth", &Loader::read_auth);
         with(top, "pool", &Loader::read_pool);
         with(top, "cache", &Loader::read_cache);
@@ -211,7 +215,64 @@ private:
 
     void read_auth(const Field& field)
     {
-        config_->auth = config::read_auth(reader_, field, [](std::string path) { return path; });
+        config_->auth =
+            config::read_auth(reader_, field, [this](std::string path) { return in_folder(std::move(path)); });
+    }
+
+    void read_tls(const Field& field)
+    {
+        const auto tls =
+            reader_.section(field, {"certificate", "key", "require", "client_ca", "client_certificate", "min_version"});
+        auto& to = config_->tls;
+        const auto path = [&](std::string_view key, std::string& value) {
+            if (const auto found = tls.find(key); found != tls.end())
+                value = in_folder(reader_.word(found->second).value_or(""));
+        };
+        path("certificate", to.certificate);
+        path("key", to.key);
+        path("client_ca", to.client_ca);
+        if (const auto require = tls.find("require"); require != tls.end())
+            to.require = reader_.on_or_off(require->second).value_or(false);
+        if (const auto client = tls.find("client_certificate"); client != tls.end()) {
+            to.require_client = reader_.choice(client->second, {"optional", "required"}) == "required";
+            if (to.require_client && tls.find("client_ca") == tls.end())
+                reader_.fail(client->second, "needs tls.client_ca, to verify it against");
+        }
+        if (const auto version = tls.find("min_version"); version != tls.end()) {
+            const auto text = reader_.choice(version->second, {"1.2", "1.3", "TLSv1.2", "TLSv1.3"});
+            if (text)
+                to.min_version = text->starts_with("TLS") ? *text : "TLSv" + *text;
+        }
+        const bool has_certificate = tls.find("certificate") != tls.end();
+        if (has_certificate != (tls.find("key") != tls.end()))
+            reader_.fail(field, "certificate and key come together");
+        else if (!has_certificate && !tls.empty())
+            reader_.fail(field, "there is no TLS without certificate and key");
+    }
+
+    /// What the file names stands in its own folder, unless it says otherwise.
+    std::string in_folder(std::string path) const
+    {
+        const bool stays = path.empty() || path.front() == '/' || folder_.empty();
+        return stays ? path : fmt::format("{}/{}", folder_, path);
+    }
+
+    void read_limits(const Field& field)
+    {
+        const auto limits = reader_.section(field, {"max_clients", "authentication_timeout", "client_idle_timeout",
+                                                    "tcp_keepalive", "tcp_user_timeout"});
+        auto& to = config_->limits;
+        if (const auto max = limits.find("max_clients"); max != limits.end())
+            to.max_clients = reader_.count(max->second, 1, kMostClients).value_or(to.max_clients);
+        if (const auto time = limits.find("authentication_timeout"); time != limits.end())
+            to.authentication_timeout = reader_.time(time->second).value_or(to.authentication_timeout);
+        const auto optional = [&](std::string_view key, std::optional<std::chrono::milliseconds>& value) {
+            if (const auto found = limits.find(key); found != limits.end())
+                value = reader_.time_or_none(found->second).value_or(value);
+        };
+        optional("client_idle_timeout", to.client_idle_timeout);
+        optional("tcp_keepalive", to.tcp_keepalive);
+        optional("tcp_user_timeout", to.tcp_user_timeout);
     }
 
     void read_pool(const Field& field)
@@ -538,6 +599,7 @@ public:
 private:
     Reader& reader_;
     const Overrides& flags_;
+    const std::string folder_; ///< of the file
     Section cache_;
     std::shared_ptr<Config> config_ = std::make_shared<Config>();
 };
@@ -549,7 +611,8 @@ Loaded load_text(const std::string& yaml, const std::string& name, const Overrid
     Reader reader{name};
     Loaded loaded;
     if (const auto root = parse(yaml, reader)) {
-        Loader loader{reader, flags};
+        const auto slash = name.rfind('/');
+        Loader loader{reader, flags, slash == std::string::npos ? "" : name.substr(0, std::max<std::size_t>(slash, 1))};
         loaded.config = loader.load(*root);
         loader.finish_flags();
     }

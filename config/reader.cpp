@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxProblems = 100;
 constexpr std::chrono::milliseconds kLongestTtl = std::chrono::hours{24} * 3650;
+constexpr std::chrono::milliseconds kLongestTime = std::chrono::hours{24 * 24}; // as 32 bits of milliseconds allow
 
 /// Edits between two words, a swap of neighbours counting as one.
 std::size_t distance(std::string_view a, std::string_view b)
@@ -215,6 +216,29 @@ std::optional<std::optional<std::chrono::milliseconds>> Reader::ttl(const Field&
         return std::nullopt;
     }
     return value;
+}
+
+std::optional<std::chrono::milliseconds> Reader::time(const Field& field)
+{
+    const auto text = word(field);
+    if (!text)
+        return std::nullopt;
+    const auto value = parse_duration(*text);
+    if (!value)
+        fail(field, fmt::format("{} is not a duration; write a whole number with ms, s, m, h or d", quoted(*text)));
+    else if (value->count() == 0 || *value > kLongestTime)
+        fail(field, "must be more than 0 and at most 24d");
+    else
+        return value;
+    return std::nullopt;
+}
+
+std::optional<std::optional<std::chrono::milliseconds>> Reader::time_or_none(const Field& field)
+{
+    if (field.node.IsScalar() && field.node.Scalar() == "none")
+        return std::optional<std::chrono::milliseconds>{};
+    const auto value = time(field);
+    return value ? std::optional{value} : std::nullopt;
 }
 
 std::optional<unsigned> Reader::count(const Field& field, unsigned least, unsigned most)

@@ -51,7 +51,9 @@ public:
     std::vector<std::string> words(const Field&); ///< one word or a list of at least one
     std::optional<bool> on_or_off(const Field&);
     std::optional<std::size_t> size(const Field&);
-    std::optional<std::optional<std::chrono::milliseconds>> ttl(const Field&); ///< inner nullopt: `none`
+    std::optional<std::optional<std::chrono::milliseconds>> ttl(const Field&);          ///< inner nullopt: `none`
+    std::optional<std::chrono::milliseconds> time(const Field&);                        ///< more than 0
+    std::optional<std::optional<std::chrono::milliseconds>> time_or_none(const Field&); ///< inner nullopt: `none`
     std::optional<unsigned> count(const Field&, unsigned least, unsigned most);
     std::optional<Address> address(const Field&);
     std::optional<std::string> choice(const Field&, std::initializer_list<std::string_view> choices);

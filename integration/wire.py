@@ -146,6 +146,14 @@ class Wire:
             elif got.kind in "ZE":
                 return got
 
+    def start_tls(self, context, direct=False, server_hostname="localhost"):
+        """TLS on the connection, asked for first unless `direct`."""
+        if not direct:
+            self.send(SSL_REQUEST)
+            assert self.take(1) == b"S"
+        assert not self.buffer
+        self.socket = context.wrap_socket(self.socket, server_hostname=server_hostname)
+
     def send(self, data):
         self.socket.sendall(data)
 

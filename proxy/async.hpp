@@ -70,18 +70,4 @@ inline bool write_some(Socket& socket, Gather& gather)
     return true;
 }
 
-/// Writes all of it, waiting where it must. False: the connection is gone.
-inline Task<bool> write_all(Socket& socket, Gather& gather)
-{
-    for (;;) {
-        if (!write_some(socket, gather))
-            co_return false;
-        if (gather.empty())
-            co_return true;
-        const auto [error] = co_await socket.async_wait(Socket::wait_write, kNoThrow);
-        if (error)
-            co_return false;
-    }
-}
-
 } // namespace pgmemo::proxy

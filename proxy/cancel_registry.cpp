@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace pgmemo::proxy {
 namespace {
@@ -16,14 +17,11 @@ void randomise(void* to, std::size_t size)
 
 } // namespace
 
-std::shared_ptr<CancelRegistry::Slot> CancelRegistry::add(std::uint32_t upstream_pid, std::string_view upstream_secret,
-                                                          std::size_t upstream_host)
+std::shared_ptr<CancelRegistry::Slot> CancelRegistry::add(Target target, std::size_t secret_size)
 {
     auto slot = std::make_shared<Slot>();
-    slot->upstream_pid = upstream_pid;
-    slot->upstream_secret = upstream_secret;
-    slot->upstream_host = upstream_host;
-    slot->secret.resize(upstream_secret.size());
+    slot->target = std::move(target);
+    slot->secret.resize(secret_size);
     randomise(slot->secret.data(), slot->secret.size());
     const std::lock_guard lock{mutex_};
     do {
@@ -51,7 +49,7 @@ std::optional<CancelRegistry::Target> CancelRegistry::find(std::uint32_t pid, st
         return std::nullopt;
     if (!slot.cancellable.load(std::memory_order_acquire))
         return std::nullopt;
-    return Target{slot.upstream_pid, slot.upstream_secret, slot.upstream_host};
+    return slot.target;
 }
 
 } // namespace pgmemo::proxy

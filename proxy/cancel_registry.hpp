@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/ip/tcp.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -15,24 +17,25 @@ namespace pgmemo::proxy {
 /// nothing to cancel. Threads: safe.
 class CancelRegistry {
 public:
+    /// Whom to cancel, and how that server was reached: the cancel goes the same way.
+    struct Target {
+        std::uint32_t pid = 0;
+        std::string secret;
+        std::size_t host = 0;
+        std::optional<boost::asio::ip::tcp::endpoint> address; ///< of many that a name may stand for; none: Unix
+        bool tls = false;
+    };
+
     /// What a session shows to a CancelRequest. Held by the session; gone with it.
     struct Slot {
         std::uint32_t pid = 0; ///< ours, positive as a signed integer: pg_basebackup and others print it so
-        std::string secret;    ///< ours, as long as the upstream's
-        std::uint32_t upstream_pid = 0;
-        std::string upstream_secret;
-        std::size_t upstream_host = 0;
+        std::string secret;    ///< ours
+        Target target;
         std::atomic<bool> cancellable{false}; ///< the client waits for something that runs upstream
     };
 
-    struct Target {
-        std::uint32_t pid;
-        std::string secret;
-        std::size_t host;
-    };
-
-    /// A new key for a session whose upstream has given `pid` and `secret`.
-    std::shared_ptr<Slot> add(std::uint32_t upstream_pid, std::string_view upstream_secret, std::size_t upstream_host);
+    /// A new key for a session whose upstream is `target`, with a secret of so many bytes.
+    std::shared_ptr<Slot> add(Target target, std::size_t secret_size);
     void remove(const Slot&) noexcept;
 
     /// Whom to cancel upstream: nobody if the key is not ours or nothing of that client runs there.

@@ -83,6 +83,9 @@ public:
     bool has_started() const noexcept { return started_; }   ///< the first ReadyForQuery has come
     const std::string& blind_reason() const noexcept { return blind_reason_; }
 
+    /// Whether the session may be answered from the cache at all. It may, until told otherwise.
+    void admit_hits(bool may) noexcept { hits_admitted_ = may; }
+
     void set_backend(std::uint32_t pid) noexcept { backend_pid_ = pid; }
 
     /// The status of a ReadyForQuery of our own.
@@ -223,6 +226,7 @@ private:
     std::string key_body_;             ///< of the Query being decided
     std::string held_back_;            ///< a CommandComplete that waits for `end`
 
+    bool hits_admitted_ = true;
     std::string blind_reason_;
     cache::Flight blind_flight_; ///< while nobody knows what this session does, nothing in its database is served
 };

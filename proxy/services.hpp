@@ -5,6 +5,7 @@
 #include "proxy/config_in_force.hpp"
 #include "proxy/database.hpp"
 #include "proxy/scope_table.hpp"
+#include "proxy/tls_files.hpp"
 #include "proxy/unresolved.hpp"
 #include "proxy/upstream_target.hpp"
 #include "query/analyzer.hpp"
@@ -14,10 +15,15 @@
 
 namespace pgmemo::proxy {
 
+namespace auth {
+class Authority;
+}
+
 /// What sessions borrow from main(), which outlives them all.
 struct Services {
     ConfigInForce& config;
     const UpstreamTarget& upstream;
+    const TlsInForce& client_tls;
     cache::Cache& cache;
     query::Analyzer& analyzer;
     ScopeTable& scopes;
@@ -28,6 +34,7 @@ struct Services {
     std::atomic<std::uint64_t>& settings_epoch;
     std::atomic<std::uint64_t>& clients;   ///< connected now
     std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
+    auth::Authority* authority = nullptr;  ///< needed where the configuration has pgmemo check who comes in
 };
 
 } // namespace pgmemo::proxy

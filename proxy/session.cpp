@@ -1,15 +1,16 @@
 #include "proxy/session.hpp"
 
+#include "proxy/channel_binding.hpp"
+#include "proxy/tls_server.hpp"
 #include "wire/startup.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <cstring>
 #include <utility>
 #include <variant>
 
@@ -24,7 +25,8 @@ using tcp = asio::ip::tcp;
 
 constexpr auto kStartupLimit = 60s; // PostgreSQL's own authentication_timeout
 constexpr auto kCancelLimit = 10s;
-constexpr int kMaxNegotiations = 4; // SSLRequest, GSSENCRequest and then the startup packet: more is a game
+constexpr char kTlsHandshake = 0x16; // a ClientHello's first byte: no length word begins with it
+constexpr int kMaxNegotiations = 4;  // SSLRequest, GSSENCRequest and then the startup packet: more is a game
 // An upstream message is looked at whole up to this size; larger ones (rows) pass in pieces.
 constexpr std::size_t kMaxHeldUpstream = 8 * 1024;
 
@@ -38,21 +40,39 @@ Task<void> timeout(Executor executor, std::chrono::steady_clock::duration after)
     co_await timer.async_wait(kNoThrow);
 }
 
-void tune(Socket& socket)
-{
-    boost::system::error_code ignored; // a peer that is already gone is found out by the next read
-    socket.non_blocking(true, ignored);
-    const auto endpoint = socket.local_endpoint(ignored);
-    if (ignored || (endpoint.protocol().family() != AF_INET && endpoint.protocol().family() != AF_INET6))
-        return;
-    socket.set_option(tcp::no_delay{true}, ignored);
-    socket.set_option(asio::socket_base::keep_alive{true}, ignored);
-}
-
-void close(Socket& socket)
+bool is_unix(const Socket& socket)
 {
     boost::system::error_code ignored;
-    socket.close(ignored);
+    return socket.local_endpoint(ignored).protocol().family() == AF_UNIX;
+}
+
+/// Nullopt for a Unix socket, and for one that is no longer connected.
+std::optional<tcp::endpoint> tcp_peer(const Socket& socket)
+{
+    boost::system::error_code error;
+    const auto peer = socket.remote_endpoint(error);
+    tcp::endpoint endpoint;
+    const auto family = peer.protocol().family();
+    if (error || (family != AF_INET && family != AF_INET6) || peer.size() > endpoint.capacity())
+        return std::nullopt;
+    std::memcpy(endpoint.data(), peer.data(), peer.size());
+    endpoint.resize(peer.size());
+    return endpoint;
+}
+
+/// What a client has a say in, as a line of the log may hold it.
+std::string one_line(std::string text)
+{
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    return text;
+}
+
+/// As PostgreSQL's messages show it.
+std::string address_of(const Socket& socket)
+{
+    const auto peer = tcp_peer(socket);
+    return peer ? peer->address().to_string() : "[local]";
 }
 
 } // namespace
@@ -63,7 +83,7 @@ Session::Session(Socket client, Services& services, observe::ThreadMetrics& metr
     , id_(id)
     , executor_(client.get_executor())
     , client_(std::move(client))
-    , upstream_(executor_)
+    , upstream_(Socket{executor_})
     , quiet_(executor_)
     , client_free_(executor_)
 {
@@ -77,12 +97,12 @@ Session::~Session()
         services_.upstreams.fetch_sub(1, std::memory_order_relaxed);
     if (database_)
         database_->session_ended();
-    close(upstream_); // before the Exchange hands over what is unresolved: the backend learns now that it is alone
+    upstream_.close(); // before the Exchange hands over what is unresolved: the backend learns now that it is alone
 }
 
 Task<void> Session::run()
 {
-    tune(client_);
+    tune(client_.socket());
     auto startup = co_await (read_startup() || timeout(executor_, kStartupLimit));
     auto* const packet = std::get_if<std::optional<std::string>>(&startup);
     if (!packet || !*packet)
@@ -98,16 +118,34 @@ Task<void> Session::run()
             {"0A000", fmt::format("unsupported frontend protocol {}.{}: pgmemo supports 3.0 and later 3.x",
                                   message.major, message.minor)});
 
-    const auto limit = services_.config.get()->pool.max_upstream;
+    if (auto refusal = judge(message))
+        co_return co_await refuse(std::move(*refusal));
+
+    const auto config = services_.config.get();
+    std::optional<auth::Admission> admission;
+    if (config->auth.terminate && services_.authority) {
+        admission.emplace(*services_.authority, config, origin_of(message));
+        const bool admitted = co_await admit(*admission);
+        if (!admitted)
+            co_return;
+    }
+    const auto limit = config->pool.max_upstream;
     counted_upstream_ = true;
     if (services_.upstreams.fetch_add(1, std::memory_order_relaxed) >= limit) {
         metrics_.clients_refused.add();
         co_return co_await refuse({"53300", "sorry, too many clients already",
                                    fmt::format("pgmemo serves at most {} at a time (pool.max_upstream).", limit)});
     }
-    if (auto refusal = co_await dial()) {
+    if (auto refusal = co_await reach_upstream(**packet)) {
         metrics_.upstream_failures.add();
         co_return co_await refuse(std::move(*refusal));
+    }
+    if (admission) {
+        const bool logged_in = co_await log_in(*admission);
+        if (!logged_in)
+            co_return;
+        grant_ = admission->grant();
+        admission.reset(); // the credentials with it
     }
     using Replication = wire::StartupMessage::Replication;
     database_ = &services_.databases.get(message.database());
@@ -116,98 +154,205 @@ Task<void> Session::run()
                       message.replication() == Replication::no ? "" : "a replication connection");
     spdlog::debug("session {}: {} on {} through {}", id_, message.user(), database_->name(),
                   services_.upstream.hosts()[upstream_host_].text());
-
-    Gather hello;
-    hello.borrow(**packet);
-    if (!co_await write_all(upstream_, hello))
-        co_return co_await refuse({"08006", "the connection to PostgreSQL was lost"});
     co_await (client_pump() && upstream_pump());
     spdlog::debug("session {}: ended", id_);
 }
 
 // ---------------------------------------------------------------------------------------------- start
 
-Task<bool> Session::read_exactly(char* to, std::size_t size)
-{
-    const auto [error, read] = co_await asio::async_read(client_, asio::buffer(to, size), kNoThrow);
-    co_return !error;
-}
-
 /// The packet that is a StartupMessage or a CancelRequest; what comes before it is answered here.
 Task<std::optional<std::string>> Session::read_startup()
 {
+    const auto context = is_unix(client_.socket()) ? nullptr : services_.client_tls.get();
+    if (context) {
+        char first = 0;
+        const auto [error] = co_await client_.socket().async_wait(Socket::wait_read, kNoThrow);
+        boost::system::error_code none;
+        if (error || client_.peek_some({&first, 1}, none) != 1)
+            co_return std::nullopt; // a health check, or a client that thought better of it
+        if (first == kTlsHandshake) {
+            const bool secured = co_await accept_tls(*context, true);
+            if (!secured)
+                co_return std::nullopt;
+        }
+    }
     for (int i = 0; i < kMaxNegotiations; ++i) {
         std::string packet(4, '\0');
-        if (!co_await read_exactly(packet.data(), 4))
-            co_return std::nullopt; // a health check, or a client that thought better of it
+        const bool begun = co_await read_exactly(client_, packet.data(), 4);
+        if (!begun)
+            co_return std::nullopt;
         const auto length = wire::startup_length(packet);
         if (!length) {
             co_await refuse({"08P01", "invalid length of startup packet"});
             co_return std::nullopt;
         }
         packet.resize(*length);
-        if (!co_await read_exactly(packet.data() + 4, *length - 4))
+        const bool whole = co_await read_exactly(client_, packet.data() + 4, *length - 4);
+        if (!whole)
             co_return std::nullopt;
         const auto decoded = wire::decode_startup(packet);
-        if (!decoded || (!std::holds_alternative<wire::SslRequest>(*decoded) &&
-                         !std::holds_alternative<wire::GssEncRequest>(*decoded)))
+        const bool asks_tls = decoded && std::holds_alternative<wire::SslRequest>(*decoded);
+        const bool asks_gss = decoded && std::holds_alternative<wire::GssEncRequest>(*decoded);
+        if (!asks_tls && !asks_gss)
             co_return packet;
+        if (client_.tls()) {
+            co_await refuse({"08P01", "an encryption request inside TLS"});
+            co_return std::nullopt;
+        }
         boost::system::error_code ignored;
-        if (client_.available(ignored) > 0) { // CVE-2021-23214: bytes that could pass for encrypted ones later
+        if (client_.socket().available(ignored) > 0) { // CVE-2021-23214: bytes that could pass for encrypted ones later
             co_await refuse({"08P01", "received unencrypted data after SSL or GSSAPI encryption request"});
             co_return std::nullopt;
         }
-        Gather no;
-        no.borrow("N");
-        if (!co_await write_all(client_, no))
+        Gather answer;
+        const bool yes = asks_tls && context;
+        answer.borrow(yes ? "S" : "N");
+        const bool answered = co_await write_all(client_, answer);
+        if (!answered)
             co_return std::nullopt;
+        if (yes) {
+            const bool secured = co_await accept_tls(*context, false);
+            if (!secured)
+                co_return std::nullopt;
+        }
     }
     co_await refuse({"08P01", "too many encryption requests"});
     co_return std::nullopt;
 }
 
-Task<boost::system::error_code> Session::connect_to(const UpstreamTarget::Host& host)
+/// The handshake with a client. False: the connection is of no use.
+Task<bool> Session::accept_tls(SSL_CTX& context, bool direct)
 {
-    if (host.is_unix()) {
-        const auto path = host.text();
-        if (path.size() > 107)
-            co_return asio::error::name_too_long;
-        const asio::generic::stream_protocol::endpoint endpoint{asio::local::stream_protocol::endpoint{path}};
-        const auto [error] = co_await upstream_.async_connect(endpoint, kNoThrow);
-        co_return error;
-    }
-    asio::ip::basic_resolver<tcp, Executor> resolver{executor_};
-    const auto [failure, found] = co_await resolver.async_resolve(host.host, host.port, kNoThrow);
-    if (failure)
-        co_return failure;
-    boost::system::error_code last = asio::error::host_not_found;
-    for (const auto& entry : found) {
-        close(upstream_);
-        const asio::generic::stream_protocol::endpoint endpoint{entry.endpoint()};
-        const auto [error] = co_await upstream_.async_connect(endpoint, kNoThrow);
-        if (!error)
-            co_return error;
-        last = error;
-    }
-    co_return last;
+    std::string failure = "out of memory";
+    if (client_.start_tls(context))
+        failure = co_await client_.handshake(Stream::Side::server);
+    if (failure.empty() && direct && !has_chosen_postgresql(client_.tls()))
+        failure = "a direct TLS start without the ALPN protocol \"postgresql\"";
+    if (!failure.empty())
+        spdlog::info("session {}: no TLS with {}: {}", id_, address_of(client_.socket()), failure);
+    co_return failure.empty();
 }
 
-Task<std::optional<Session::Refusal>> Session::dial()
+/// Whether a client may come the way it has come. Cancel requests are not asked.
+std::optional<Session::Refusal> Session::judge(const wire::StartupMessage& message) const
+{
+    if (is_unix(client_.socket()))
+        return std::nullopt;
+    const auto config = services_.config.get();
+    if (config->tls.require && !client_.tls())
+        return Refusal{"28000",
+                       fmt::format("no pg_hba.conf entry for host \"{}\", user \"{}\", database \"{}\", no encryption",
+                                   address_of(client_.socket()), message.user(), message.database()),
+                       "pgmemo takes connections with TLS only here (tls.require)."};
+    if (config->tls.require_client && !client_certificate(client_.tls()))
+        return Refusal{"28000", "connection requires a valid client certificate"};
+    return std::nullopt;
+}
+
+config::Origin Session::origin_of(const wire::StartupMessage& message) const
+{
+    config::Origin origin;
+    if (!is_unix(client_.socket()))
+        origin.address = config::parse_ip(address_of(client_.socket())).value_or(config::IpAddress{});
+    origin.tls = client_.tls() != nullptr;
+    origin.replication = message.replication() == wire::StartupMessage::Replication::physical;
+    origin.database = message.database();
+    origin.user = message.user();
+    return origin;
+}
+
+/// The client's half of a login that pgmemo ends itself. False: it was refused, or went away.
+Task<bool> Session::admit(auth::Admission& admission)
+{
+    auto result = co_await (admission.admit(client_) || timeout(executor_, kStartupLimit));
+    auto* const denial = std::get_if<std::optional<auth::Denial>>(&result);
+    if (denial && !*denial)
+        co_return true;
+    if (denial) {
+        co_await deny(std::move(**denial));
+    } else {
+        spdlog::info("session {}: a login that took too long", id_); // as PostgreSQL: without a word to the client
+    }
+    co_return false;
+}
+
+/// The other half: PostgreSQL lets pgmemo in, in the client's name.
+Task<bool> Session::log_in(auth::Admission& admission)
+{
+    using Login = auth::Admission::Login;
+    auto result = co_await (admission.log_in(client_, upstream_) || timeout(executor_, kStartupLimit));
+    if (auto* const denial = std::get_if<auth::Denial>(&result)) { // `||` has made one variant of two
+        co_await deny(std::move(*denial));
+        co_return false;
+    }
+    const auto* const login = std::get_if<Login>(&result);
+    if (!login) {
+        co_await refuse({"08006", "PostgreSQL did not answer a login in time"});
+    } else if (*login == Login::ended) {
+        client_.shutdown_send();
+    }
+    co_return login&&* login == Login::done;
+}
+
+Task<void> Session::deny(auth::Denial denial)
+{
+    if (!denial.reason.empty())
+        spdlog::info("session {}: not let in: {} ({})", id_, one_line(denial.message), denial.reason);
+    if (denial.sqlstate.empty())
+        co_return; // nobody is there to be told
+    metrics_.clients_refused.add();
+    Refusal refusal{denial.sqlstate, std::move(denial.message), {}, std::move(denial.detail)};
+    co_await refuse(std::move(refusal));
+}
+
+/// One way to one host, with the startup packet sent. Empty: done.
+Task<std::string> Session::try_way(const UpstreamTarget::Host& host, Way way, std::string_view startup)
+{
+    auto failure = co_await dial(upstream_, services_.upstream, host, way);
+    if (!failure.empty())
+        co_return failure;
+    Gather hello;
+    hello.borrow(startup);
+    const bool sent = co_await write_all(upstream_, hello);
+    co_return sent ? "" : "the connection was lost";
+}
+
+/// The ways of the host's sslmode, in libpq's order.
+Task<std::string> Session::try_host(const UpstreamTarget::Host& host, std::string_view startup)
+{
+    const auto ways = ways_of(services_.upstream.ssl_mode(host));
+    auto failure = co_await try_way(host, ways.first, startup);
+    if (!ways.second)
+        co_return failure;
+    if (failure.empty()) {
+        const bool is_other = upstream_.tls() ? ways.second == Way::plain : ways.second != Way::plain;
+        if (!is_other)
+            co_return failure;
+        const bool refused = co_await begins_with_error(upstream_);
+        if (!refused)
+            co_return failure;
+    } else if (ways.second != Way::plain) {
+        co_return failure; // `allow`: what cannot be reached plainly cannot be reached with TLS
+    }
+    failure = co_await try_way(host, *ways.second, startup);
+    co_return failure;
+}
+
+Task<std::optional<Session::Refusal>> Session::reach_upstream(std::string_view startup)
 {
     std::string failures;
     const auto& hosts = services_.upstream.hosts();
     for (std::size_t i = 0; i < hosts.size(); ++i) {
-        close(upstream_);
-        const auto result = co_await (connect_to(hosts[i]) || timeout(executor_, services_.upstream.connect_timeout()));
-        const auto* error = std::get_if<boost::system::error_code>(&result);
-        if (error && !*error) {
+        auto result =
+            co_await (try_host(hosts[i], startup) || timeout(executor_, services_.upstream.connect_timeout()));
+        const auto* failure = std::get_if<std::string>(&result);
+        if (failure && failure->empty()) {
             upstream_host_ = i;
-            tune(upstream_);
             co_return std::nullopt;
         }
         if (!failures.empty())
             failures += "; ";
-        failures += fmt::format("{}: {}", hosts[i].text(), error ? error->message() : "no answer in time");
+        failures += fmt::format("{}: {}", hosts[i].text(), failure ? *failure : "no answer in time");
     }
     spdlog::warn("session {}: PostgreSQL cannot be reached ({}); the client is refused", id_, failures);
     Refusal refusal{"08006", fmt::format("could not connect to PostgreSQL at {}", failures)};
@@ -219,15 +364,15 @@ Task<void> Session::cancel(wire::CancelRequest request)
     const auto target = services_.cancels.find(request.pid, request.secret);
     if (!target)
         co_return; // not one of ours, or nothing runs: as PostgreSQL, no answer
-    upstream_host_ = target->host;
     const auto& host = services_.upstream.hosts()[target->host];
-    const auto result = co_await (connect_to(host) || timeout(executor_, kCancelLimit));
-    const auto* error = std::get_if<boost::system::error_code>(&result);
-    if (!error || *error) {
+    const auto way = target->tls ? Way::tls : Way::plain;
+    const auto result =
+        co_await (dial(upstream_, services_.upstream, host, way, target->address) || timeout(executor_, kCancelLimit));
+    const auto* failure = std::get_if<std::string>(&result);
+    if (!failure || !failure->empty()) {
         spdlog::warn("session {}: a cancel request did not reach PostgreSQL at {}", id_, host.text());
         co_return;
     }
-    tune(upstream_);
     metrics_.cancels.add();
     const auto packet = wire::encode_cancel_request(target->pid, target->secret);
     Gather gather;
@@ -235,23 +380,23 @@ Task<void> Session::cancel(wire::CancelRequest request)
     if (!co_await write_all(upstream_, gather))
         co_return;
     // The server closes when the signal was sent; only then may the client hear of it, by our closing.
-    char nothing[8];
-    co_await (asio::async_read(upstream_, asio::buffer(nothing), kNoThrow) || timeout(executor_, kCancelLimit));
+    char nothing = 0;
+    co_await (read_exactly(upstream_, &nothing, 1) || timeout(executor_, kCancelLimit));
 }
 
 Task<void> Session::refuse(Refusal refusal)
 {
     std::string message;
-    wire::append_error(message, "FATAL", refusal.sqlstate, refusal.message, {}, refusal.hint);
+    wire::append_error(message, "FATAL", refusal.sqlstate, refusal.message, refusal.detail, refusal.hint);
     Gather gather;
     gather.own(std::move(message));
     co_await (write_all(client_, gather) || timeout(executor_, 5s));
+    client_.shutdown_send();
     boost::system::error_code ignored;
-    client_.shutdown(Socket::shutdown_send, ignored);
     // Closing with unread bytes would reset the connection, and the client might never see the reason.
     char unread[4096];
-    for (int i = 0; i < 64 && client_.available(ignored) > 0; ++i)
-        client_.read_some(asio::buffer(unread), ignored);
+    for (int i = 0; i < 64 && client_.socket().available(ignored) > 0; ++i)
+        client_.socket().read_some(asio::buffer(unread), ignored);
 }
 
 // ---------------------------------------------------------------------------------------------- the two pumps
@@ -261,11 +406,13 @@ Task<void> Session::client_pump()
     wire::FrameReader reader{Exchange::kMaxHeld};
     for (;;) {
         reader.give_back();
-        if (const auto [error] = co_await client_.async_wait(Socket::wait_read, kNoThrow); error)
-            break;
-        const auto room = reader.room(1);
+        if (!client_.has_read_ahead()) {
+            const auto [error] = co_await client_.socket().async_wait(client_.read_wait(), kNoThrow);
+            if (error)
+                break;
+        }
         boost::system::error_code error;
-        const auto size = client_.read_some(asio::buffer(room.data(), room.size()), error);
+        const auto size = client_.read_some(reader.room(1), error);
         if (error == asio::error::would_block)
             continue;
         if (error)
@@ -278,14 +425,15 @@ Task<void> Session::client_pump()
     client_done_ = true;
     // What it has asked for is still answered, as PostgreSQL does for a client that has closed its side; then the
     // server closes.
-    boost::system::error_code ignored;
-    upstream_.shutdown(Socket::shutdown_send, ignored);
+    upstream_.shutdown_send();
 }
 
 /// Everything in the reader that is whole. False: nothing more can be read from this client.
 Task<bool> Session::digest(wire::FrameReader& reader)
 {
     const auto read_at = cache::Clock::now();
+    if (grant_)
+        exchange_->admit_hits(grant_->holds(read_at));
     std::size_t hits = 0;
     for (;;) {
         const auto frame = reader.next();
@@ -297,6 +445,19 @@ Task<bool> Session::digest(wire::FrameReader& reader)
         }
         if (!*frame)
             break;
+        if (binding_hidden_ && client_.tls() && !exchange_->has_started() && (*frame)->type == 'p' &&
+            claims_no_binding_offered((*frame)->body)) {
+            spdlog::warn("session {}: a SCRAM login with TLS on both sides cannot be relayed from a client that wants "
+                         "channel binding; it is refused",
+                         id_);
+            metrics_.clients_refused.add();
+            co_await refuse({"28000",
+                             "pgmemo cannot relay this SCRAM login: with TLS on both sides the client's channel "
+                             "binding would be to pgmemo, not to PostgreSQL",
+                             "Connect with channel_binding=disable, or without TLS on one side of pgmemo."});
+            client_gone_ = true;
+            co_return false;
+        }
         auto step = exchange_->on_client(**frame, read_at);
         while (step.kind == Step::Kind::wait || step.kind == Step::Kind::ask) {
             to_upstream_.own(std::move(step.upstream));
@@ -335,7 +496,7 @@ Task<bool> Session::digest(wire::FrameReader& reader)
         co_return true;
     note_waiting();
     metrics_.upstream_bytes_out.add(to_upstream_.size());
-    if (!write_some(upstream_, to_upstream_))
+    if (!upstream_.write_some(to_upstream_))
         co_return false;
     if (to_upstream_.empty())
         co_return true;
@@ -368,11 +529,13 @@ Task<void> Session::upstream_pump()
     bool understood = true;
     while (understood) {
         reader.give_back();
-        if (const auto [error] = co_await upstream_.async_wait(Socket::wait_read, kNoThrow); error)
-            break;
-        const auto room = reader.room(1);
+        if (!upstream_.has_read_ahead()) {
+            const auto [error] = co_await upstream_.socket().async_wait(upstream_.read_wait(), kNoThrow);
+            if (error)
+                break;
+        }
         boost::system::error_code error;
-        const auto size = upstream_.read_some(asio::buffer(room.data(), room.size()), error);
+        const auto size = upstream_.read_some(reader.room(1), error);
         if (error == asio::error::would_block)
             continue;
         if (error)
@@ -389,10 +552,8 @@ Task<void> Session::upstream_pump()
             }
             if (!*frame)
                 break;
-            if ((*frame)->type == 'K' && !exchange_->has_started() && (*frame)->whole()) {
-                on_backend_key(**frame, gather);
+            if (!exchange_->has_started() && on_login(**frame, gather))
                 continue;
-            }
             auto passage = exchange_->on_upstream(**frame, now);
             gather.own(std::move(passage.before));
             if (passage.relay)
@@ -414,8 +575,27 @@ Task<void> Session::upstream_pump()
     quiet_.notify();
     if (!reader.in_message() && !client_gone_)
         co_await say_goodbye();
-    close(client_);
-    close(upstream_);
+    client_.close();
+    upstream_.close();
+}
+
+/// What PostgreSQL says before the first ReadyForQuery. True: it was dealt with here.
+bool Session::on_login(const wire::Frame& frame, Gather& gather)
+{
+    if (!frame.whole())
+        return false;
+    if (frame.type == 'K') {
+        on_backend_key(frame, gather);
+        return true;
+    }
+    if (frame.type != 'R' || !upstream_.tls())
+        return false;
+    auto offer = without_channel_binding(frame.body);
+    if (!offer)
+        return false;
+    binding_hidden_ = true;
+    gather.own(std::move(*offer));
+    return true;
 }
 
 void Session::on_backend_key(const wire::Frame& frame, Gather& gather)
@@ -426,7 +606,9 @@ void Session::on_backend_key(const wire::Frame& frame, Gather& gather)
         return;
     }
     exchange_->set_backend(key->pid);
-    cancel_slot_ = services_.cancels.add(key->pid, key->secret, upstream_host_);
+    cancel_slot_ = services_.cancels.add(
+        {key->pid, std::string{key->secret}, upstream_host_, tcp_peer(upstream_.socket()), upstream_.tls() != nullptr},
+        key->secret.size());
     std::string own;
     wire::append_backend_key_data(own, cancel_slot_->pid, cancel_slot_->secret);
     gather.own(std::move(own));
@@ -458,7 +640,7 @@ Task<bool> Session::write_client(Gather& gather)
         gather.clear();
         co_return false;
     }
-    bool ok = write_some(client_, gather);
+    bool ok = client_.write_some(gather);
     if (ok && !gather.empty()) {
         client_writing_ = true;
         ok = co_await write_all(client_, gather);
@@ -484,9 +666,11 @@ void Session::drain()
     draining_ = true;
     boost::system::error_code ignored;
     if (!exchange_)
-        close(client_);
-    else if (exchange_->is_idle())
-        upstream_.shutdown(Socket::shutdown_both, ignored);
+        client_.close();
+    else if (exchange_->is_idle()) {
+        upstream_.shutdown_send();
+        upstream_.socket().shutdown(Socket::shutdown_both, ignored);
+    }
 }
 
 } // namespace pgmemo::proxy

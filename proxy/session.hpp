@@ -1,9 +1,13 @@
 #pragma once
 
+#include "config/auth.hpp"
 #include "observe/metrics.hpp"
 #include "proxy/async.hpp"
+#include "proxy/auth/admission.hpp"
+#include "proxy/dial.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/services.hpp"
+#include "proxy/stream.hpp"
 #include "wire/startup.hpp"
 
 #include <chrono>
@@ -39,22 +43,30 @@ public:
 private:
     /// Has a constructor because g++ 12.2 destroys an aggregate temporary in an awaited call twice.
     struct Refusal {
-        Refusal(std::string_view code, std::string text, std::string advice = {})
+        Refusal(std::string_view code, std::string text, std::string advice = {}, std::string more = {})
             : sqlstate(code)
             , message(std::move(text))
+            , detail(std::move(more))
             , hint(std::move(advice))
         {
         }
-        std::string_view sqlstate;
+        std::string sqlstate;
         std::string message;
+        std::string detail;
         std::string hint;
     };
 
     Task<std::optional<std::string>> read_startup();
-    Task<bool> read_exactly(char* to, std::size_t size);
+    Task<bool> accept_tls(SSL_CTX&, bool direct);
+    std::optional<Refusal> judge(const wire::StartupMessage&) const;
+    config::Origin origin_of(const wire::StartupMessage&) const;
+    Task<bool> admit(auth::Admission&);
+    Task<bool> log_in(auth::Admission&);
+    Task<void> deny(auth::Denial);
     Task<void> cancel(wire::CancelRequest);
-    Task<std::optional<Refusal>> dial();
-    Task<boost::system::error_code> connect_to(const UpstreamTarget::Host&);
+    Task<std::optional<Refusal>> reach_upstream(std::string_view startup);
+    Task<std::string> try_host(const UpstreamTarget::Host&, std::string_view startup);
+    Task<std::string> try_way(const UpstreamTarget::Host&, Way, std::string_view startup);
     Task<void> client_pump();
     Task<void> upstream_pump();
     Task<bool> digest(wire::FrameReader&);
@@ -63,18 +75,20 @@ private:
     Task<void> refuse(Refusal);
     Task<void> say_goodbye();
     void note_waiting() noexcept;
+    bool on_login(const wire::Frame&, Gather&);
     void on_backend_key(const wire::Frame&, Gather&);
 
     Services& services_;
     observe::ThreadMetrics& metrics_;
     const std::uint64_t id_;
     Executor executor_;
-    Socket client_;
-    Socket upstream_;
+    Stream client_;
+    Stream upstream_;
     std::size_t upstream_host_ = 0;
     bool counted_upstream_ = false;
     Database* database_ = nullptr;
     std::optional<Exchange> exchange_;
+    std::shared_ptr<auth::Grant> grant_; ///< null where the login is relayed
     std::shared_ptr<CancelRegistry::Slot> cancel_slot_;
 
     Event quiet_;       ///< nothing is owed any more, or the upstream is gone
@@ -84,7 +98,8 @@ private:
     bool client_done_ = false; ///< it has said goodbye, or closed its side
     bool upstream_ended_ = false;
     bool draining_ = false;
-    Gather to_client_; ///< the client pump's: hits, own answers
+    bool binding_hidden_ = false; ///< PostgreSQL has offered channel binding, and the client was not told
+    Gather to_client_;            ///< the client pump's: hits, own answers
     Gather to_upstream_;
 };
 

@@ -1,7 +1,11 @@
 #include "proxy/upstream_target.hpp"
 
+#include "proxy/conninfo.hpp"
+
 #include <fmt/format.h>
 #include <libpq-fe.h>
+#include <openssl/x509.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -24,6 +28,33 @@ std::vector<std::string> split(const std::string& list)
             items.back() += c;
     }
     return items;
+}
+
+bool knows(const Options& options, std::string_view keyword)
+{
+    for (const auto* option = options.get(); option && option->keyword; ++option) {
+        if (option->keyword == keyword)
+            return true;
+    }
+    return false;
+}
+
+std::string environment(const char* name)
+{
+    const char* value = std::getenv(name); // NOLINT(concurrency-mt-unsafe): at start, before there are threads
+    return value ? value : "";
+}
+
+/// What the system trusts as one file, for a libpq that does not know `sslrootcert=system`.
+std::string system_roots()
+{
+    for (const auto& file :
+         {environment("SSL_CERT_FILE"), std::string{X509_get_default_cert_file()},
+          std::string{"/etc/ssl/certs/ca-certificates.crt"}, std::string{"/etc/pki/tls/certs/ca-bundle.crt"}}) {
+        if (!file.empty() && ::access(file.c_str(), R_OK) == 0)
+            return file;
+    }
+    return "system";
 }
 
 // libpq quotes what it could not read, and that may hold a password.
@@ -55,8 +86,12 @@ std::string UpstreamTarget::Host::text() const
 
 UpstreamTarget::UpstreamTarget(const std::string& uri)
 {
+    std::string known_to_libpq = uri;
+    auto negotiation = environment("PGSSLNEGOTIATION");
+    if (!knows(Options{PQconndefaults(), &PQconninfoFree}, "sslnegotiation")) // libpq 17 does
+        negotiation = take_keyword(known_to_libpq, "sslnegotiation").value_or(negotiation);
     char* error = nullptr;
-    const Options parsed{PQconninfoParse(uri.c_str(), &error), &PQconninfoFree};
+    const Options parsed{PQconninfoParse(known_to_libpq.c_str(), &error), &PQconninfoFree};
     if (!parsed) {
         const auto reason = without_secrets(error ? error : "out of memory");
         PQfreemem(error);
@@ -83,18 +118,12 @@ UpstreamTarget::UpstreamTarget(const std::string& uri)
         return {};
     };
 
-    const auto sslmode = value("sslmode");
-    if (sslmode == "require" || sslmode == "verify-ca" || sslmode == "verify-full")
-        throw std::invalid_argument(
-            fmt::format("upstream: sslmode={} asks for TLS, which this version of pgmemo cannot speak yet; use "
-                        "sslmode=disable on a network that you trust",
-                        sslmode));
-
     auto hosts = split(value("host"));
     const auto addresses = split(value("hostaddr"));
     if (addresses.size() > 1 && hosts.size() > 1 && addresses.size() != hosts.size())
         throw std::invalid_argument(fmt::format("upstream: {} addresses for {} hosts", addresses.size(), hosts.size()));
     hosts.resize(std::max(hosts.size(), addresses.size()));
+    const auto names = hosts;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         if (!addresses[i].empty())
             hosts[i] = addresses[i];
@@ -104,14 +133,59 @@ UpstreamTarget::UpstreamTarget(const std::string& uri)
         throw std::invalid_argument(fmt::format("upstream: {} ports for {} hosts", ports.size(), hosts.size()));
     for (std::size_t i = 0; i < hosts.size(); ++i) {
         const auto& port = ports.size() > 1 ? ports[i] : ports.front();
-        hosts_.push_back({hosts[i].empty() ? "/var/run/postgresql" : hosts[i], port.empty() ? "5432" : port});
+        hosts_.push_back({hosts[i].empty() ? "/var/run/postgresql" : hosts[i], port.empty() ? "5432" : port, names[i]});
         if (!hosts_.back().host.empty() && hosts_.back().host.front() == '@')
             throw std::invalid_argument("upstream: Unix sockets in the abstract namespace are not supported");
+    }
+    if (value("gssencmode") == "require")
+        throw std::invalid_argument(
+            "upstream: gssencmode=require asks for GSSAPI encryption, which pgmemo cannot speak");
+    const auto given = value("sslnegotiation");
+    negotiation = given.empty() ? negotiation : given;
+    if (!negotiation.empty() && negotiation != "postgres" && negotiation != "direct")
+        throw std::invalid_argument(fmt::format("upstream: invalid sslnegotiation value: \"{}\"", negotiation));
+    tls_options_.direct = negotiation == "direct";
+    const auto or_default = [&value](std::string_view keyword, const std::string& otherwise) {
+        const auto text = value(keyword);
+        return text.empty() ? otherwise : text;
+    };
+    try {
+        tls_options_.mode = parse_ssl_mode(or_default("sslmode", "prefer"));
+        tls_options_.root_certificate = value("sslrootcert");
+        const bool mode_is_given =
+            !environment("PGSSLMODE").empty() ||
+            std::any_of(options_.begin(), options_.end(), [](const auto& option) { return option.first == "sslmode"; });
+        if (tls_options_.root_certificate == "system" && !mode_is_given) {
+            tls_options_.mode = SslMode::verify_full;
+            options_.emplace_back("sslmode", "verify-full");
+        }
+        tls_options_.certificate = value("sslcert");
+        tls_options_.key = value("sslkey");
+        tls_options_.passphrase = value("sslpassword");
+        tls_options_.crl = value("sslcrl");
+        tls_options_.crl_directory = value("sslcrldir");
+        tls_options_.min_version = or_default("ssl_min_protocol_version", "TLSv1.2");
+        tls_options_.max_version = value("ssl_max_protocol_version");
+        tls_options_.sni = value("sslsni") != "0";
+        tls_ = std::make_shared<TlsInForce>(load_tls());
+    } catch (const std::invalid_argument& refused) {
+        throw std::invalid_argument(fmt::format("upstream: {}", refused.what()));
     }
     const auto timeout = value("connect_timeout");
     int seconds = 0;
     if (std::from_chars(timeout.data(), timeout.data() + timeout.size(), seconds).ec == std::errc{} && seconds > 0)
         connect_timeout_ = std::chrono::seconds{seconds < 2 ? 2 : seconds}; // as libpq rounds it
+}
+
+TlsInForce::Context UpstreamTarget::load_tls() const
+{
+    return may_use_tls() ? load_upstream_tls(tls_options_) : nullptr;
+}
+
+bool UpstreamTarget::may_use_tls() const noexcept
+{
+    return std::any_of(hosts_.begin(), hosts_.end(),
+                       [this](const Host& host) { return ssl_mode(host) != SslMode::disable; });
 }
 
 std::string UpstreamTarget::text() const
@@ -132,7 +206,8 @@ std::vector<std::pair<std::string, std::string>> UpstreamTarget::own_connection(
     for (const auto& [key, value] : options_) {
         if (key != "dbname" && key != "application_name" && key != "options" && key != "client_encoding" &&
             key != "replication" && key != "connect_timeout")
-            options.emplace_back(key, value);
+            options.emplace_back(
+                key, key == "sslrootcert" && value == "system" && PQlibVersion() < 160000 ? system_roots() : value);
     }
     options.emplace_back("dbname", database);
     options.emplace_back("application_name", "pgmemo");

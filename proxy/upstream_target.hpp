@@ -1,7 +1,10 @@
 #pragma once
 
+#include "proxy/tls_upstream.hpp"
+
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,17 +29,28 @@ public:
     struct Host {
         std::string host; ///< a name or an address, or, where it begins with '/', the folder of a Unix socket
         std::string port;
+        std::string name; ///< as `host` gives it, even where `hostaddr` says whither: what a certificate must say
         std::string text() const;
         bool is_unix() const noexcept { return !host.empty() && host.front() == '/'; }
     };
 
     /// Throws std::invalid_argument with one sentence for the user: not a connection string, or one that asks for what
-    /// this version cannot do (TLS).
+    /// this version cannot do, or names files for TLS that cannot be used.
     explicit UpstreamTarget(const std::string& uri);
 
     const std::vector<Host>& hosts() const noexcept { return hosts_; } ///< to be tried in order
     std::chrono::seconds connect_timeout() const noexcept { return connect_timeout_; }
     std::string text() const; ///< the hosts, for logs; no user, no password
+
+    const UpstreamTlsOptions& tls_options() const noexcept { return tls_options_; }
+    SslMode ssl_mode(const Host& host) const noexcept ///< Unix sockets never have TLS, whatever is asked for
+    {
+        return host.is_unix() ? SslMode::disable : tls_options_.mode;
+    }
+    bool may_use_tls() const noexcept; ///< with some host
+    TlsInForce::Context tls() const { return tls_->get(); }
+    /// Reads the files anew. Throws std::invalid_argument; what was in force stays then.
+    void reload_tls() { tls_->set(load_tls()); }
 
     /// The keywords and values for one of pgmemo's own connections to a database.
     std::vector<std::pair<std::string, std::string>> own_connection(std::string_view database,
@@ -44,8 +58,12 @@ public:
     std::string own_database() const; ///< the one that the string names
 
 private:
+    TlsInForce::Context load_tls() const;
+
     std::vector<std::pair<std::string, std::string>> options_;
     std::vector<Host> hosts_;
+    UpstreamTlsOptions tls_options_;
+    std::shared_ptr<TlsInForce> tls_;
     std::chrono::seconds connect_timeout_{10};
 };
 

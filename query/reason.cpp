@@ -50,6 +50,8 @@ constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
     {"extended_protocol", "It came by the extended protocol, which is not answered from the cache yet."},
     {"blind", "The session speaks what pgmemo cannot follow."},
     {"disabled", "The cache is switched off."},
+    {"login_revoked",
+     "Whoever logged in could not do so any more (auth.recheck), or that could not be checked in time."},
 }};
 
 } // namespace

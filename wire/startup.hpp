@@ -41,6 +41,9 @@ using StartupPacket = std::variant<SslRequest, GssEncRequest, CancelRequest, Sta
 /// which ProcessStartupPacket() compares with what is left without the length word.
 inline constexpr std::size_t kMaxStartupPacket = 10004;
 
+/// An SSLRequest, to be sent.
+inline constexpr std::string_view kSslRequest{"\0\0\0\x08\x04\xd2\x16\x2f", 8};
+
 /// Length of the packet that begins with `bytes` (at least 4 of them), itself included: Errc::bad_length unless 8 to
 /// 10,004.
 Result<std::size_t> startup_length(std::string_view bytes) noexcept;

@@ -242,6 +242,7 @@ std::shared_ptr<Grant> Authority::grant(config::Origin origin, const std::option
     auto made = std::make_shared<Grant>(std::move(origin), hash, asked_at + state_->config.get()->auth.recheck);
     const std::lock_guard lock{state_->mutex};
     state_->grants.push_back(made);
+    state_->woken.notify_one();
     return made;
 }
 
@@ -265,6 +266,7 @@ std::deque<std::shared_ptr<Authority::State::Asked>> Authority::State::next_ques
 {
     std::unique_lock lock{mutex};
     // A reload may have made the time shorter: looked at once a second.
+    woken.wait(lock, [this] { return !questions.empty() || !grants.empty() || stopping; });
     woken.wait_until(lock, std::min(until, Clock::now() + 1s), [this] { return !questions.empty() || stopping; });
     return std::exchange(questions, {});
 }

@@ -14,7 +14,7 @@ protected:
     std::shared_ptr<CancelRegistry::Slot> busy(std::uint32_t pid = 4711, std::string_view secret = "abcd",
                                                std::size_t host = 1)
     {
-        auto slot = registry.add(pid, secret, host);
+        auto slot = registry.add({pid, std::string{secret}, host, std::nullopt, false}, secret.size());
         slot->cancellable = true;
         return slot;
     }
@@ -45,7 +45,7 @@ TEST_F(CancelKeys, AreAllDifferentAndPositive)
     std::set<std::string> secrets;
     std::vector<std::shared_ptr<CancelRegistry::Slot>> slots;
     for (int i = 0; i < 1000; ++i) {
-        const auto& slot = slots.emplace_back(registry.add(1, std::string(16, 's'), 0));
+        const auto& slot = slots.emplace_back(registry.add({1, std::string(16, 's'), 0, std::nullopt, false}, 16));
         EXPECT_GT(slot->pid, 0u);
         EXPECT_LT(slot->pid, 0x80000000u);
         pids.insert(slot->pid);
@@ -69,7 +69,7 @@ TEST_F(CancelKeys, OpenNothingWithAnotherSecret)
 
 TEST_F(CancelKeys, OpenNothingWhileNothingRunsUpstream)
 {
-    const auto slot = registry.add(4711, "abcd", 0);
+    const auto slot = registry.add({4711, "abcd", 0, std::nullopt, false}, 4);
     EXPECT_FALSE(registry.find(slot->pid, slot->secret));
     slot->cancellable = true;
     EXPECT_TRUE(registry.find(slot->pid, slot->secret));

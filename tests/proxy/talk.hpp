@@ -69,8 +69,9 @@ public:
     std::atomic<std::uint64_t> settings_epoch{1};
     std::atomic<std::uint64_t> clients{0};
     std::atomic<std::uint64_t> upstreams{0};
-    Services services{in_force, upstream,   cache,          analyzer, scopes,   databases,
-                      cancels,  unresolved, settings_epoch, clients,  upstreams};
+    TlsInForce client_tls;
+    Services services{in_force,  upstream, client_tls, cache,          analyzer, scopes,
+                      databases, cancels,  unresolved, settings_epoch, clients,  upstreams};
     observe::ThreadMetrics metrics{query::kReasonCount};
     Database& shop = databases.get("shop");
     Exchange::Time now{std::chrono::hours{1}};

@@ -24,9 +24,11 @@ class Upstream : public testing::Test {
 protected:
     Upstream()
     {
-        for (const auto* name : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSSLMODE", "PGREQUIRESSL", "PGCONNECT_TIMEOUT",
+        for (const auto* name : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSSLMODE", "PGREQUIRESSL", "PGSSLROOTCERT",
+                                 "PGSSLCERT", "PGSSLKEY", "PGSSLNEGOTIATION", "PGSSLCRL", "PGCONNECT_TIMEOUT",
                                  "PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGDATABASE", "PGUSER", "PGPASSWORD"})
             set(name, nullptr);
+        set("HOME", "/nowhere");
     }
     ~Upstream() override
     {
@@ -136,20 +138,61 @@ TEST_F(Upstream, TakesTheHostWhereItsAddressIsLeftOut)
     EXPECT_EQ(UpstreamTarget{"host=a,b hostaddr=10.0.0.7,"}.text(), "10.0.0.7:5432, b:5432");
 }
 
-TEST_F(Upstream, RefusesTlsThatItCannotSpeakInWordsThatHelp)
+TEST_F(Upstream, ReadsTheModesOfTlsAsLibpqDoes)
 {
-    for (const std::string mode : {"require", "verify-ca", "verify-full"}) {
-        const auto text = refusal("postgresql://db/shop?sslmode=" + mode);
-        EXPECT_THAT(text, HasSubstr("sslmode=" + mode));
-        EXPECT_THAT(text, HasSubstr("sslmode=disable")) << "what to do";
-    }
+    EXPECT_EQ(UpstreamTarget{"host=db"}.tls_options().mode, SslMode::prefer);
+    EXPECT_EQ(UpstreamTarget{"host=db sslmode=disable"}.tls_options().mode, SslMode::disable);
+    EXPECT_EQ(UpstreamTarget{"postgresql://db/shop?sslmode=require"}.tls_options().mode, SslMode::require);
+    set("PGSSLMODE", "allow");
+    EXPECT_EQ(UpstreamTarget{"host=db"}.tls_options().mode, SslMode::allow);
+    EXPECT_EQ(UpstreamTarget{"host=db sslmode=disable"}.tls_options().mode, SslMode::disable);
+    EXPECT_EQ(refusal("host=db sslmode=always"), "upstream: invalid sslmode value: \"always\"");
 }
 
-TEST_F(Upstream, RefusesTlsThatTheEnvironmentAsksFor)
+TEST_F(Upstream, NeverAsksForTlsOnAUnixSocket)
 {
+    const UpstreamTarget target{"host=/run/pg,db sslmode=require"};
+    EXPECT_EQ(target.ssl_mode(target.hosts()[0]), SslMode::disable);
+    EXPECT_EQ(target.ssl_mode(target.hosts()[1]), SslMode::require);
+    EXPECT_FALSE(UpstreamTarget{"host=/run/pg sslmode=verify-full"}.may_use_tls());
+}
+
+TEST_F(Upstream, VerifiesOnlyAgainstARootThatExists)
+{
+    EXPECT_THAT(refusal("host=db sslmode=verify-ca"), HasSubstr("root.crt does not exist"));
+    EXPECT_THAT(refusal("host=db sslmode=verify-full sslrootcert=/nowhere/ca.crt"), HasSubstr("/nowhere/ca.crt"));
+    EXPECT_EQ(refusal("host=db sslmode=require sslrootcert=/nowhere/ca.crt"), "taken as db:5432") << "as libpq";
     set("PGSSLMODE", "verify-full");
-    EXPECT_THAT(refusal("host=db"), HasSubstr("sslmode=verify-full"));
-    EXPECT_EQ(refusal("host=db sslmode=disable"), "taken as db:5432");
+    EXPECT_THAT(refusal("host=db"), HasSubstr("does not exist"));
+}
+
+TEST_F(Upstream, TrustsTheSystemOnlyWithTheWholeCheck)
+{
+    EXPECT_EQ(UpstreamTarget{"host=db sslrootcert=system"}.tls_options().mode, SslMode::verify_full);
+    EXPECT_THAT(refusal("host=db sslmode=require sslrootcert=system"), HasSubstr("weak sslmode"));
+}
+
+TEST_F(Upstream, StartsTlsAtOnceOnlyWhereItIsRequired)
+{
+    EXPECT_TRUE(UpstreamTarget{"host=db sslmode=require sslnegotiation=direct"}.tls_options().direct);
+    EXPECT_TRUE(UpstreamTarget{"postgresql://db?sslnegotiation=direct&sslmode=require"}.tls_options().direct);
+    EXPECT_FALSE(UpstreamTarget{"host=db sslnegotiation=postgres"}.tls_options().direct);
+    EXPECT_THAT(refusal("host=db sslnegotiation=direct"), HasSubstr("weak sslmode"));
+    EXPECT_THAT(refusal("host=db sslmode=require sslnegotiation=now"), HasSubstr("invalid sslnegotiation"));
+}
+
+TEST_F(Upstream, RefusesFilesOfTlsThatCannotBeUsed)
+{
+    EXPECT_THAT(refusal("host=db sslcert=/nowhere/client.crt"), HasSubstr("/nowhere/client.crt"));
+    EXPECT_THAT(refusal("host=db ssl_min_protocol_version=SSLv3"), HasSubstr("SSLv3"));
+    EXPECT_EQ(refusal("host=db sslmode=disable sslcert=/nowhere/client.crt"), "taken as db:5432");
+}
+
+TEST_F(Upstream, VerifiesTheNameAndNotTheAddress)
+{
+    const UpstreamTarget target{"host=db.internal hostaddr=10.0.0.7"};
+    EXPECT_EQ(target.hosts()[0].host, "10.0.0.7");
+    EXPECT_EQ(target.hosts()[0].name, "db.internal");
 }
 
 TEST_F(Upstream, RefusesWhatIsNoConnectionString)

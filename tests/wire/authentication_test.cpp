@@ -89,16 +89,19 @@ TEST(Authentication, ReadsNothingBeyondItsEnd)
     for (int i = 0; i < 20'000; ++i) {
         const Exact bytes{noise.bytes(noise.below(40))};
         const auto message = decode_authentication(bytes);
-        if (message)
+        if (message) {
             EXPECT_TRUE(bytes.lends(message->data));
+        }
         if (const auto names = decode_mechanisms(bytes)) {
             for (const auto name : *names)
                 EXPECT_TRUE(bytes.lends(name));
         }
-        if (const auto initial = decode_sasl_initial(bytes))
+        if (const auto initial = decode_sasl_initial(bytes)) {
             EXPECT_TRUE(bytes.lends(initial->data.value_or("")));
-        if (const auto password = decode_password(bytes))
+        }
+        if (const auto password = decode_password(bytes)) {
             EXPECT_TRUE(bytes.lends(*password));
+        }
     }
 }
 

@@ -24,8 +24,9 @@ constexpr std::string_view kServerLast = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJR
 
 ScramServer::Setup setup(std::optional<std::string> end_point = std::nullopt)
 {
+    static const auto verifier = verifier_of(derive_keys("pencil", *decode_base64(kSalt), 4096));
     ScramServer::Setup made;
-    made.verifier = verifier_of(derive_keys("pencil", *decode_base64(kSalt), 4096));
+    made.verifier = verifier;
     made.nonce = kServerNonce;
     made.end_point = std::move(end_point);
     return made;
@@ -249,12 +250,12 @@ TEST(ScramClient, RefusesWhatNoServerSays)
 {
     DerivedKeys derived;
     const std::string salt{kSalt};
-    for (const std::string& first :
-         {std::string{}, std::string{"r=abcd"}, "r=abc,s=" + salt + ",i=4096", "r=xyz1,s=" + salt + ",i=4096",
-          "r=abcd,s=,i=4096", "r=abcd,s=!,i=4096", "r=abcd,s=" + salt + ",i=0", "r=abcd,s=" + salt + ",i=-1",
-          "r=abcd,s=" + salt + ",i=4096x", "r=abcd,s=" + salt + ",i=4294967296", "r=abcd,s=" + salt + ",i=2000000",
-          "m=x,r=abcd,s=" + salt + ",i=4096", "r=ab cd,s=" + salt + ",i=4096",
-          "r=abcd,s=" + encode_base64(std::string(300, 's')) + ",i=4096"}) {
+    for (const std::string& first : std::vector<std::string>{
+             std::string{}, std::string{"r=abcd"}, "r=abc,s=" + salt + ",i=4096", "r=xyz1,s=" + salt + ",i=4096",
+             "r=abcd,s=,i=4096", "r=abcd,s=!,i=4096", "r=abcd,s=" + salt + ",i=0", "r=abcd,s=" + salt + ",i=-1",
+             "r=abcd,s=" + salt + ",i=4096x", "r=abcd,s=" + salt + ",i=4294967296", "r=abcd,s=" + salt + ",i=2000000",
+             "m=x,r=abcd,s=" + salt + ",i=4096", "r=ab cd,s=" + salt + ",i=4096",
+             "r=abcd,s=" + encode_base64(std::string(300, 's')) + ",i=4096"}) {
         ScramClient client{Plaintext{"pencil"}, std::nullopt, "abc", derived};
         client.choose({kScram});
         client.first();
