@@ -334,6 +334,18 @@ def test_peer_is_who_the_system_says(start, server):
     assert pgmemo.process.poll() is None
 
 
+def test_names_that_a_server_would_cut_come_in_as_nobody(start):
+    name = "x" * 63
+    pgmemo = start({"method": "scram", "users": str(users_file((name + "y", "secret"))), "hba": [
+        {"type": "host", "user": name, "method": "reject"},
+        {"type": "host", "user": name + "y", "method": "scram-sha-256"},
+        {"type": "host", "method": "trust"}]})
+    assert WRONG.format(name + "y") in refusal(pgmemo, user=name + "y", password="secret")
+    assert "does not exist" in refusal(pgmemo, user=name + "z")
+    assert f'database "{name}y" does not exist' in refusal(pgmemo, user="postgres", dbname=name + "y")
+    assert "rejects connection" in refusal(pgmemo, user=name)
+
+
 # --- what changes while they are here --------------------------------------------------------------------------------
 
 def test_a_password_changed_in_postgresql_is_the_one_that_counts(start, temporary_role, server):

@@ -98,11 +98,16 @@ Task<std::optional<Denial>> Admission::admit(Stream& client)
 {
     if (origin_.user.empty())
         co_return Denial{"28000", "no PostgreSQL user name specified in startup packet"};
+    if (origin_.database.size() > kMostNameBytes)
+        co_return Denial{"3D000", fmt::format("database \"{}\" does not exist", origin_.database)};
     const auto* const entry = config_->auth.find(origin_);
     if (!entry || entry->method == HbaMethod::reject)
         co_return not_listed(entry != nullptr);
+    const bool asks = entry->method == HbaMethod::scram_sha_256 || entry->method == HbaMethod::md5;
     std::optional<Denial> denial;
-    if (entry->method == HbaMethod::peer) {
+    if (!asks && origin_.user.size() > kMostNameBytes) {
+        denial.emplace("28000", fmt::format("role \"{}\" does not exist", origin_.user));
+    } else if (entry->method == HbaMethod::peer) {
         denial = by_name(peer_name(client.socket().native_handle()), *entry, "Peer");
     } else if (entry->method == HbaMethod::cert) {
         const auto certificate = client_certificate(client.tls());
@@ -114,7 +119,6 @@ Task<std::optional<Denial>> Admission::admit(Stream& client)
     asked_at_ = Grant::Clock::now();
     auto name = origin_.user;
     auto finding = co_await authority_.find(std::move(name), client.socket().get_executor());
-    const bool asks = entry->method == HbaMethod::scram_sha_256 || entry->method == HbaMethod::md5;
     if (asks) {
         denial = co_await by_password(client, entry->method == HbaMethod::md5, std::move(finding));
         co_return denial;

@@ -30,7 +30,6 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = Grant::Clock;
 
-constexpr std::size_t kMostNameBytes = 63; // a longer name would be cut, and then be another's
 constexpr std::size_t kSecretBytes = 32;
 
 constexpr const char* kAuthid =
@@ -291,14 +290,17 @@ void Authority::State::answer(std::deque<std::shared_ptr<Asked>>& asked)
 Finding Authority::State::find(const std::string& user, const config::Auth& auth)
 {
     Finding finding;
+    finding.why_none = "there is no such user";
+    if (user.size() > kMostNameBytes)
+        return finding;
     if (!auth.users.empty()) {
         refresh_users(auth.users);
         if (const auto known = users.find(user); known != users.end()) {
             finding.secret = known->second;
+            finding.why_none.clear();
             return finding;
         }
     }
-    finding.why_none = "there is no such user";
     if (!auth.query || !is_name(user))
         return finding;
     try {

@@ -14,6 +14,10 @@
 
 namespace pgmemo::proxy::auth {
 
+/// Servers cut longer names (NAMEDATALEN), and then they are another's: what was decided for the long one would hold
+/// for the short one.
+inline constexpr std::size_t kMostNameBytes = 63;
+
 /// What is known of a user who wants to come in.
 struct Finding {
     std::optional<Secret> secret; ///< nullopt: none that lets anybody in
