@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/auth.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -87,6 +89,7 @@ struct Config {
     std::string upstream; ///< a libpq URI or connection string; checked to be one
     unsigned threads = 0; ///< 0: the cores that it may run on
 
+    Auth auth;
     Tls tls;
     Limits limits;
 

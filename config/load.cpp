@@ -1,4 +1,5 @@
 #include "config/config.hpp"
+#include "config/load_auth.hpp"
 #include "config/reader.hpp"
 #include "config/units.hpp"
 
@@ -126,8 +127,8 @@ public:
     {
         const Place start{1, 1};
         auto top = reader_.section({"", start, root},
-                                   {"listen", "upstream", "threads", "tls", "limits", "pool", "cache", "capture",
-                                    "rules", "functions", "metrics", "log"},
+                                   {"listen", "upstream", "threads", "auth", "tls", "limits", "pool", "cache",
+                                    "capture", "rules", "functions", "metrics", "log"},
                                    {"admin"});
         apply_flags(top);
         read_upstream(top);
@@ -135,6 +136,7 @@ public:
         with(top, "threads", &Loader::read_threads);
         with(top, "tls", &Loader::read_tls);
         with(top, "limits", &Loader::read_limits);
+        with(top, "auth", &Loader::read_auth);
         with(top, "pool", &Loader::read_pool);
         with(top, "cache", &Loader::read_cache);
         finish_cache();
@@ -209,6 +211,12 @@ private:
             return;
         if (const auto threads = reader_.count(field, 1, kMostThreads))
             config_->threads = *threads;
+    }
+
+    void read_auth(const Field& field)
+    {
+        config_->auth =
+            config::read_auth(reader_, field, [this](std::string path) { return in_folder(std::move(path)); });
     }
 
     void read_tls(const Field& field)

@@ -4,6 +4,8 @@
 #include "cache/cache.hpp"
 #include "observe/log.hpp"
 #include "observe/metrics.hpp"
+#include "proxy/auth/authority.hpp"
+#include "proxy/auth/users_file.hpp"
 #include "proxy/catalog_keeper.hpp"
 #include "proxy/server.hpp"
 #include "proxy/services.hpp"
@@ -120,6 +122,13 @@ void add_gauges(observe::Metrics& metrics, const cache::Cache& cache, const quer
           [&services] { return static_cast<double>(services.upstreams.load(std::memory_order_relaxed)); });
 }
 
+/// Throws std::invalid_argument when the file of users that the configuration names is no such.
+void check_users(const config::Config& config)
+{
+    if (config.auth.terminate && !config.auth.users.empty())
+        proxy::auth::read_users(config.auth.users);
+}
+
 /// SIGHUP: a bad file is refused whole and the old configuration stays.
 void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache& cache, proxy::Databases& databases,
             proxy::UpstreamTarget& upstream, proxy::TlsInForce& client_tls)
@@ -137,6 +146,7 @@ void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache
     }
     try { // the files may be others under the same names
         auto fresh_tls = proxy::load_server_tls(loaded.config->tls);
+        check_users(*loaded.config);
         upstream.reload_tls();
         client_tls.set(std::move(fresh_tls));
     } catch (const std::invalid_argument& error) {
@@ -149,6 +159,8 @@ void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache
     const auto changed = [](const char* key) { spdlog::warn("reload: a change of `{}` takes a restart", key); };
     if (fresh.upstream != old->upstream)
         changed("upstream");
+    if (fresh.auth.salt_secret != old->auth.salt_secret)
+        changed("auth.salt_secret");
     if (fresh.threads != old->threads)
         changed("threads");
     if (fresh.cache.memory_bytes != old->cache.memory_bytes)
@@ -185,6 +197,7 @@ Exit check(const Options& options)
         try {
             const proxy::UpstreamTarget target{loaded.config->upstream};
             proxy::load_server_tls(loaded.config->tls);
+            check_users(*loaded.config);
         } catch (const std::invalid_argument& error) {
             loaded.problems.push_back({options.config_file, 0, 0, error.what()});
         }
@@ -225,8 +238,9 @@ Exit run(const Options& options)
     std::atomic<std::uint64_t> clients{0};
     std::atomic<std::uint64_t> sessions{0};
     std::atomic<std::uint64_t> upstreams{0};
-    proxy::Services services{in_force, upstream,   client_tls,     cache,   analyzer, scopes,   databases,
-                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams};
+    proxy::auth::Authority authority{upstream, in_force};
+    proxy::Services services{in_force, upstream,   client_tls,     cache,   analyzer, scopes,    databases,
+                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams, &authority};
     proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });
@@ -250,15 +264,22 @@ Exit run(const Options& options)
     if (const auto database = upstream.own_database(); !database.empty())
         databases.get(database); // its catalog is read before the first client asks
     keeper.start();
+    // Whoever waits for an answer has its executor in the server, which goes before the authority does.
+    struct Stop {
+        proxy::auth::Authority& authority;
+        ~Stop() { authority.stop(); }
+    } const stop_authority{authority};
+    authority.start();
 
     spdlog::info("pgmemo " PGMEMO_VERSION " listening on {}, upstream {}", fmt::join(server.bound(), ", "),
                  upstream.text());
     if (http)
         spdlog::info("metrics and dashboard on {}", config.metrics->text());
     spdlog::info("{}", bound_in_force(config));
-    if (client_tls.get() && upstream.may_use_tls())
-        spdlog::warn("SCRAM logins are relayed, and where both the client's connection and that to PostgreSQL have TLS "
-                     "only those without channel binding can be (channel_binding=disable)");
+    if (!config.auth.terminate && client_tls.get() && upstream.may_use_tls())
+        spdlog::warn(
+            "SCRAM logins are relayed, and where both the client's connection and that to PostgreSQL have TLS "
+            "only those without channel binding can be (channel_binding=disable); `auth: scram` ends them here");
 
     server.run([&] { reload(options, in_force, cache, databases, upstream, client_tls); });
 

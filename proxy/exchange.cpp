@@ -51,6 +51,8 @@ Reason Exchange::why_no_lookup() const noexcept
 {
     if (!blind_reason_.empty())
         return Reason::blind;
+    if (!hits_admitted_)
+        return Reason::login_revoked;
     if (status_ == Status::failed)
         return Reason::failed_transaction;
     if (database_.usable_catalog_id() == 0)

@@ -101,6 +101,9 @@ public:
     std::optional<std::chrono::milliseconds> idle_limit() const noexcept { return idle_limit_; }
     void forget_idle_limit() noexcept { idle_limit_.reset(); } ///< something was sent that may have changed it
 
+    /// Whether the session may be answered from the cache at all. It may, until told otherwise.
+    void admit_hits(bool may) noexcept { hits_admitted_ = may; }
+
     void set_backend(std::uint32_t pid) noexcept { backend_pid_ = pid; }
 
     /// The status of a ReadyForQuery of our own.
@@ -338,6 +341,7 @@ private:
     std::string key_body_;             ///< of the Query being decided
     std::string held_back_;            ///< a CommandComplete that waits for `end`
 
+    bool hits_admitted_ = true;
     std::string blind_reason_;
     std::size_t blind_answered_ = 0; ///< of `owed_`, since it is blind
     cache::Flight blind_flight_;     ///< while nobody knows what this session does, nothing in its database is served

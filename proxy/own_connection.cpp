@@ -58,6 +58,22 @@ OwnConnection::Result OwnConnection::query(const std::string& sql)
 {
     if (PQsendQuery(connection_.get(), sql.c_str()) == 0)
         fail();
+    return results();
+}
+
+OwnConnection::Result OwnConnection::query(const std::string& sql, const std::vector<std::string>& parameters)
+{
+    std::vector<const char*> values;
+    for (const auto& value : parameters)
+        values.push_back(value.c_str());
+    if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(values.size()), nullptr, values.data(),
+                          nullptr, nullptr, 0) == 0)
+        fail();
+    return results();
+}
+
+OwnConnection::Result OwnConnection::results()
+{
     const auto deadline = std::chrono::steady_clock::now() + kQueryLimit;
     Result last{nullptr, &PQclear};
     std::string error;

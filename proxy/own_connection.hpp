@@ -30,11 +30,14 @@ public:
                   OwnUse = OwnUse::catalog);
 
     Result query(const std::string& sql);
+    /// With values for $1, $2 …, as text; no NUL in them.
+    Result query(const std::string& sql, const std::vector<std::string>& parameters);
     /// A row of a result; SQL NULL is nullopt. Borrows from the result.
     static std::vector<std::optional<std::string_view>> row(const Result&, int number);
     bool is_open() const noexcept { return PQstatus(connection_.get()) == CONNECTION_OK; }
 
 private:
+    Result results();
     void wait(bool for_write, std::chrono::steady_clock::time_point deadline) const;
     [[noreturn]] void fail() const;
 

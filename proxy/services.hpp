@@ -15,6 +15,10 @@
 
 namespace pgmemo::proxy {
 
+namespace auth {
+class Authority;
+}
+
 /// What sessions borrow from main(), which outlives them all.
 struct Services {
     ConfigInForce& config;
@@ -31,6 +35,7 @@ struct Services {
     std::atomic<std::uint64_t>& clients;   ///< connected now
     std::atomic<std::uint64_t>& sessions;  ///< of them, those that have asked for a session
     std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
+    auth::Authority* authority = nullptr;  ///< needed where the configuration has pgmemo check who comes in
 };
 
 } // namespace pgmemo::proxy

@@ -75,6 +75,14 @@ TcpTuning tuning_of(const config::Limits& limits)
     return tuning;
 }
 
+/// What a client has a say in, as a line of the log may hold it.
+std::string one_line(std::string text)
+{
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    return text;
+}
+
 /// As PostgreSQL's messages show it.
 std::string address_of(const Socket& socket)
 {
@@ -141,7 +149,15 @@ Task<void> Session::run()
             {"53300", "sorry, too many clients already",
              fmt::format("pgmemo serves at most {} at a time (limits.max_clients).", limits.max_clients)});
     }
-    const auto limit = services_.config.get()->pool.max_upstream;
+    const auto config = services_.config.get();
+    std::optional<auth::Admission> admission;
+    if (config->auth.terminate && services_.authority) {
+        admission.emplace(*services_.authority, config, origin_of(message));
+        const bool admitted = co_await admit(*admission);
+        if (!admitted)
+            co_return;
+    }
+    const auto limit = config->pool.max_upstream;
     counted_upstream_ = true;
     if (services_.upstreams.fetch_add(1, std::memory_order_relaxed) >= limit) {
         metrics_.clients_refused.add();
@@ -151,6 +167,13 @@ Task<void> Session::run()
     if (auto refusal = co_await reach_upstream(**packet)) {
         metrics_.upstream_failures.add();
         co_return co_await refuse(std::move(*refusal));
+    }
+    if (admission) {
+        const bool logged_in = co_await log_in(*admission);
+        if (!logged_in)
+            co_return;
+        grant_ = admission->grant();
+        admission.reset(); // the credentials with it
     }
     using Replication = wire::StartupMessage::Replication;
     database_ = &services_.databases.get(message.database());
@@ -254,6 +277,64 @@ std::optional<Session::Refusal> Session::judge(const wire::StartupMessage& messa
     return std::nullopt;
 }
 
+config::Origin Session::origin_of(const wire::StartupMessage& message) const
+{
+    config::Origin origin;
+    if (!is_unix(client_.socket()))
+        origin.address = config::parse_ip(address_of(client_.socket())).value_or(config::IpAddress{});
+    origin.tls = client_.tls() != nullptr;
+    origin.replication = message.replication() == wire::StartupMessage::Replication::physical;
+    origin.database = message.database();
+    origin.user = message.user();
+    return origin;
+}
+
+/// The client's half of a login that pgmemo ends itself. False: it was refused, or went away.
+Task<bool> Session::admit(auth::Admission& admission)
+{
+    auto result = co_await (admission.admit(client_) ||
+                            timeout(executor_, services_.config.get()->limits.authentication_timeout));
+    auto* const denial = std::get_if<std::optional<auth::Denial>>(&result);
+    if (denial && !*denial)
+        co_return true;
+    if (denial) {
+        co_await deny(std::move(**denial));
+    } else {
+        spdlog::info("session {}: a login that took too long", id_); // as PostgreSQL: without a word to the client
+    }
+    co_return false;
+}
+
+/// The other half: PostgreSQL lets pgmemo in, in the client's name.
+Task<bool> Session::log_in(auth::Admission& admission)
+{
+    using Login = auth::Admission::Login;
+    auto result = co_await (admission.log_in(client_, upstream_) ||
+                            timeout(executor_, services_.config.get()->limits.authentication_timeout));
+    if (auto* const denial = std::get_if<auth::Denial>(&result)) { // `||` has made one variant of two
+        co_await deny(std::move(*denial));
+        co_return false;
+    }
+    const auto* const login = std::get_if<Login>(&result);
+    if (!login) {
+        co_await refuse({"08006", "PostgreSQL did not answer a login in time"});
+    } else if (*login == Login::ended) {
+        client_.shutdown_send();
+    }
+    co_return login&&* login == Login::done;
+}
+
+Task<void> Session::deny(auth::Denial denial)
+{
+    if (!denial.reason.empty())
+        spdlog::info("session {}: not let in: {} ({})", id_, one_line(denial.message), denial.reason);
+    if (denial.sqlstate.empty())
+        co_return; // nobody is there to be told
+    metrics_.clients_refused.add();
+    Refusal refusal{denial.sqlstate, std::move(denial.message), {}, std::move(denial.detail)};
+    co_await refuse(std::move(refusal));
+}
+
 /// One way to one host, with the startup packet sent. Empty: done.
 Task<std::string> Session::try_way(const UpstreamTarget::Host& host, Way way, std::string_view startup)
 {
@@ -347,7 +428,7 @@ Task<void> Session::cancel(wire::CancelRequest request)
 Task<void> Session::refuse(Refusal refusal)
 {
     std::string message;
-    wire::append_error(message, "FATAL", refusal.sqlstate, refusal.message, {}, refusal.hint);
+    wire::append_error(message, "FATAL", refusal.sqlstate, refusal.message, refusal.detail, refusal.hint);
     Gather gather;
     gather.own(std::move(message));
     co_await (write_all(client_, gather) || timeout(executor_, 5s));
@@ -398,6 +479,8 @@ Task<bool> Session::digest(wire::FrameReader& reader)
 {
     const auto read_at = cache::Clock::now();
     last_client_ = read_at;
+    if (grant_)
+        exchange_->admit_hits(grant_->holds(read_at));
     std::size_t hits = 0;
     bool readable = true;
     for (;;) {
@@ -480,7 +563,7 @@ Task<bool> Session::digest(wire::FrameReader& reader)
     if (to_upstream_.empty())
         co_return readable;
     const bool sent = co_await send_upstream();
-    co_return sent && readable;
+    co_return sent&& readable;
 }
 
 /// False: the connection is gone.

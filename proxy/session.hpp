@@ -1,7 +1,9 @@
 #pragma once
 
+#include "config/auth.hpp"
 #include "observe/metrics.hpp"
 #include "proxy/async.hpp"
+#include "proxy/auth/admission.hpp"
 #include "proxy/dial.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/services.hpp"
@@ -44,20 +46,26 @@ public:
 private:
     /// Has a constructor because g++ 12.2 destroys an aggregate temporary in an awaited call twice.
     struct Refusal {
-        Refusal(std::string_view code, std::string text, std::string advice = {})
+        Refusal(std::string_view code, std::string text, std::string advice = {}, std::string more = {})
             : sqlstate(code)
             , message(std::move(text))
+            , detail(std::move(more))
             , hint(std::move(advice))
         {
         }
-        std::string_view sqlstate;
+        std::string sqlstate;
         std::string message;
+        std::string detail;
         std::string hint;
     };
 
     Task<std::optional<std::string>> read_startup();
     Task<bool> accept_tls(SSL_CTX&, bool direct);
     std::optional<Refusal> judge(const wire::StartupMessage&) const;
+    config::Origin origin_of(const wire::StartupMessage&) const;
+    Task<bool> admit(auth::Admission&);
+    Task<bool> log_in(auth::Admission&);
+    Task<void> deny(auth::Denial);
     Task<void> cancel(wire::CancelRequest);
     Task<std::optional<Refusal>> reach_upstream(std::string_view startup);
     Task<std::string> try_host(const UpstreamTarget::Host&, std::string_view startup);
@@ -88,6 +96,7 @@ private:
     bool counted_upstream_ = false;
     Database* database_ = nullptr;
     std::optional<Exchange> exchange_;
+    std::shared_ptr<auth::Grant> grant_; ///< null where the login is relayed
     std::shared_ptr<CancelRegistry::Slot> cancel_slot_;
 
     Event quiet_;       ///< nothing is owed any more, or the upstream is gone

@@ -52,6 +52,8 @@ constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
                           "time, or from a portal of an earlier group of messages."},
     {"blind", "The session speaks what pgmemo cannot follow."},
     {"disabled", "The cache is switched off."},
+    {"login_revoked",
+     "Whoever logged in could not do so any more (auth.recheck), or that could not be checked in time."},
 }};
 
 } // namespace

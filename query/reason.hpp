@@ -58,6 +58,7 @@ enum class Reason : std::uint8_t {
     extended_protocol,      ///< fetched in parts, or from a portal of an earlier group
     blind,                  ///< the session speaks what pgmemo cannot follow
     disabled,               ///< the cache is switched off
+    login_revoked,          ///< who logged in could not do so now, or it is not known
 
     count_ ///< how many there are; not a reason
 };

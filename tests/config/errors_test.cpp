@@ -42,6 +42,48 @@ std::string name_of(const testing::TestParamInfo<Case>& row)
 }
 
 INSTANTIATE_TEST_SUITE_P(
+    Auth, Refuses,
+    testing::Values(
+        Case{"AuthMode", "auth: scramm", {"1:7: auth: \"scramm\" is not one of relay, scram; did you mean \"scram\"?"}},
+        Case{"AuthKey",
+             "auth:\n  method: scram\n  user: x",
+             {"3:3: unknown key \"user\" in auth; did you mean \"users\"?"}},
+        Case{"AuthMethodless", "auth: { users: x }", {"1:7: auth: has no method; relay or scram"}},
+        Case{"AuthRelayWithMore",
+             "auth: { method: relay, users: x }",
+             {"1:17: auth.method: with relay PostgreSQL decides"}},
+        Case{
+            "AuthNobody", "auth: { method: scram, query: off }", {"1:31: auth.query: off, and there is no users file"}},
+        Case{"AuthQuery",
+             "auth: { method: scram, query: SELECT 1 }",
+             {"1:31: auth.query: neither on, nor off, nor a query"}},
+        Case{"AuthRecheck", "auth: { method: scram, recheck: 5 }", {"1:33: auth.recheck: \"5\" is not a duration"}},
+        Case{"AuthRecheckTooShort", "auth: { method: scram, recheck: 5ms }", {"1:33: auth.recheck: \"5ms\" is not"}},
+        Case{"HbaKey",
+             "auth:\n  method: scram\n  hba:\n    - { type: host, adress: all, method: md5 }",
+             {"4:21: unknown key \"adress\" in auth.hba 1; did you mean \"address\"?"}},
+        Case{
+            "HbaMethod",
+            "auth:\n  method: scram\n  hba:\n    - { type: host, method: scram }",
+            {"4:29: auth.hba 1: method: \"scram\" is not one of trust, peer, scram-sha-256, md5, cert, reject; did you "
+             "mean \"scram-sha-256\"?"}},
+        Case{"HbaAddress",
+             "auth:\n  method: scram\n  hba:\n    - { type: host, address: 10.0.0.1/8, method: md5 }",
+             {"4:30: auth.hba 1: address: \"10.0.0.1/8\" is not a range of addresses"}},
+        Case{"HbaNoMethod", "auth:\n  method: scram\n  hba:\n    - { type: host }", {"4:7: auth.hba 1: has no method"}},
+        Case{"HbaPeerOverTcp",
+             "auth:\n  method: scram\n  hba:\n    - { type: host, method: peer }",
+             {"4:29: auth.hba 1: method: peer is for Unix sockets"}},
+        Case{"HbaCertWithoutTls",
+             "auth:\n  method: scram\n  hba:\n    - { type: host, method: cert }",
+             {"4:29: auth.hba 1: method: cert takes TLS"}},
+        Case{"HbaMapOfPasswords",
+             "auth:\n  method: scram\n  hba:\n    - { type: host, method: md5, map: { a: b } }",
+             {"4:39: auth.hba 1: map: only peer and cert"}},
+        Case{"HbaNoList", "auth:\n  method: scram\n  hba: yes", {"3:8: auth.hba: expected a list"}}),
+    name_of);
+
+INSTANTIATE_TEST_SUITE_P(
     Keys, Refuses,
     testing::Values(
         Case{"Unknown", "cahce: off", {"1:1: unknown key \"cahce\"; did you mean \"cache\"?"}},
