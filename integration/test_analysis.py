@@ -382,7 +382,8 @@ READS = [
          [UPDATE_T], [UPDATE_U]),
     Case("operator_of_other_types", T + U + "CREATE FUNCTION same(text, int) RETURNS bool LANGUAGE plpgsql AS "
          "$$BEGIN EXECUTE 'SELECT true'; RETURN true; END$$; CREATE OPERATOR < (LEFTARG = text, RIGHTARG = int, FUNCTION = same);",
-         "SELECT v FROM t WHERE id < 2 OR n < 25 OR n < '10' ORDER BY id", [UPDATE_T], [UPDATE_U]),
+         "SELECT v FROM t WHERE id < 2 OR n < 25 OR n < '10' ORDER BY id", [UPDATE_T], [UPDATE_U],
+         database=True),  # or bodies of other cases' functions may mean its operator
     Case("user_operator", T + U + "CREATE FUNCTION near(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT "
          "abs($1 - $2) < 5'; CREATE OPERATOR ~~~ (LEFTARG = int, RIGHTARG = int, FUNCTION = near);",
          "SELECT v FROM t WHERE n ~~~ 12 OR n OPERATOR({s}.~~~) 30 ORDER BY id", [UPDATE_T], [UPDATE_U]),
@@ -552,7 +553,8 @@ CLOSURES = [
           copy_in("COPY defaulted (id) FROM STDIN", b"5\n"), "ALTER TABLE defaulted ADD m int DEFAULT note(9)"]),
     Case("function_in_a_check", WRITES + "CREATE TABLE checked (id int CHECK (note(id) > 0)); "
          "CREATE DOMAIN noted AS int CHECK (note(value + 100) > 0); CREATE TABLE of_domain (id noted);", NOTES,
-         [("INSERT INTO checked VALUES ($1)", 1), "INSERT INTO of_domain VALUES (2)", "SELECT 3::noted"]),
+         [("INSERT INTO checked VALUES ($1)", 1), "INSERT INTO of_domain VALUES (2)", "SELECT 3::noted"],
+         database=True),  # or what other cases write may be made one of that domain
     Case("function_in_a_view", WRITES + "CREATE VIEW w AS SELECT note(id) AS n FROM t;", NOTES,
          ["SELECT * FROM w", "SELECT count(n) FROM w WHERE n > 100"]),
     Case("function_in_an_operator", WRITES + "CREATE FUNCTION noted(int, int) RETURNS int LANGUAGE sql AS 'SELECT "

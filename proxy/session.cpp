@@ -309,7 +309,7 @@ Task<bool> Session::admit(auth::Admission& admission)
 Task<bool> Session::log_in(auth::Admission& admission)
 {
     using Login = auth::Admission::Login;
-    auto result = co_await (admission.log_in(client_, upstream_) ||
+    auto result = co_await (admission.log_in(client_, upstream_, minor_) ||
                             timeout(executor_, services_.config.get()->limits.authentication_timeout));
     if (auto* const denial = std::get_if<auth::Denial>(&result)) { // `||` has made one variant of two
         co_await deny(std::move(*denial));
@@ -321,7 +321,9 @@ Task<bool> Session::log_in(auth::Admission& admission)
     } else if (*login == Login::ended) {
         client_.shutdown_send();
     }
-    co_return login&&* login == Login::done;
+    greeted_ = true; // the versions have been agreed on
+    const bool is_done = login != nullptr && *login == Login::done;
+    co_return is_done;
 }
 
 Task<void> Session::deny(auth::Denial denial)

@@ -7,10 +7,12 @@
 #include "wire/authentication.hpp"
 #include "wire/backend.hpp"
 #include "wire/integers.hpp"
+#include "wire/startup.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 // g++ 12.2: see the note on top of session.cpp.
@@ -172,11 +174,12 @@ Task<std::optional<Denial>> Admission::by_password(Stream& client, bool by_md5, 
     co_return std::nullopt;
 }
 
-Task<std::variant<Admission::Login, Denial>> Admission::log_in(Stream& client, Stream& upstream)
+Task<std::variant<Admission::Login, Denial>> Admission::log_in(Stream& client, Stream& upstream, std::uint16_t minor)
 {
     UpstreamLogin login{origin_.user, std::exchange(credentials_, {}), peer_end_point(upstream.tls()),
                         authority_.derived()};
     using State = UpstreamLogin::Turn::State;
+    bool is_negotiated = false;
     for (;;) {
         Message message;
         const auto received = co_await receive(upstream, wire::kMaxAuthentication, message);
@@ -200,6 +203,12 @@ Task<std::variant<Admission::Login, Denial>> Admission::log_in(Stream& client, S
             }
             break;
         case State::relay:
+            if (message.type == 'v' && message.body().size() >= 8) {
+                std::string offer; // what pgmemo speaks, and the options that PostgreSQL does not know
+                wire::append_negotiate_version(offer, std::min(minor, wire::kNewestMinor), message.body().substr(4));
+                message.bytes = std::move(offer);
+                is_negotiated = true;
+            }
             sent = co_await send(client, std::move(message.bytes));
             break;
         case State::refused:
@@ -209,6 +218,8 @@ Task<std::variant<Admission::Login, Denial>> Admission::log_in(Stream& client, S
             co_return std::move(*turn.denial);
         case State::accepted: {
             std::string ok;
+            if (!is_negotiated && minor > wire::kNewestMinor)
+                wire::append_negotiate_version(ok, wire::kNewestMinor, {"\0\0\0\0", 4});
             wire::append_authentication(ok, wire::Authentication::Kind::ok);
             sent = co_await send(client, std::move(ok));
             co_return sent ? Login::done : Login::lost;

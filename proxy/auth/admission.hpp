@@ -7,6 +7,7 @@
 #include "proxy/stream.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,7 +31,7 @@ public:
         lost,  ///< one of the connections is gone
     };
     /// A Denial: a reason of our own, not yet told.
-    Task<std::variant<Login, Denial>> log_in(Stream& client, Stream& upstream);
+    Task<std::variant<Login, Denial>> log_in(Stream& client, Stream& upstream, std::uint16_t minor);
 
     const std::shared_ptr<Grant>& grant() const noexcept { return grant_; }
 
