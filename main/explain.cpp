@@ -157,8 +157,9 @@ Upstream ask_upstream(const Options::Explain& wanted, const config::Config& conf
     });
     if (!wanted.user.empty())
         attempt(fmt::format("--user {} is not allowed", wanted.user), [&] { become(session, wanted.user); });
-    for (const auto& [setting, value] : wanted.settings)
-        attempt(fmt::format("--set {} is not allowed", setting), [&] { set(session, setting, value); });
+    for (const auto& setting : wanted.settings)
+        attempt(fmt::format("--set {} is not allowed", setting.first),
+                [&] { set(session, setting.first, setting.second); });
 
     attempt("the session's settings cannot be read", [&] {
         const auto dialect = session.query("SELECT pg_catalog.current_setting('client_encoding'), "

@@ -27,11 +27,20 @@ struct Judged {
     constexpr bool operator<(const Judged& other) const noexcept { return what < other.what; }
 };
 
-constexpr auto kFunctions = sorted(std::to_array<Judged<Verdict>>({
+/// Sorted when first asked for: so many are more than clang's constant expressions allow.
+const auto& functions() noexcept
+{
+    static const auto all = [] {
+        auto items = std::to_array<Judged<Verdict>>({
 #define FUNCTION(verdict, signature) {signature, Verdict::verdict},
 #include "query/judged_functions.def"
 #undef FUNCTION
-}));
+        });
+        std::sort(items.begin(), items.end());
+        return items;
+    }();
+    return all;
+}
 
 constexpr auto kTypes = sorted(std::to_array<Judged<TypeKind>>({
 #define TYPE(kind, name) {name, TypeKind::kind},
@@ -50,8 +59,9 @@ const Judgement* find(const std::array<Judged<Judgement>, N>& all, std::string_v
 template <class IsSo>
 bool any_named(std::string_view name, IsSo is_so) noexcept
 {
-    for (auto at = std::lower_bound(kFunctions.begin(), kFunctions.end(), Judged<Verdict>{name, {}});
-         at != kFunctions.end() && at->what.starts_with(name); ++at)
+    const auto& all = functions();
+    for (auto at = std::lower_bound(all.begin(), all.end(), Judged<Verdict>{name, {}});
+         at != all.end() && at->what.starts_with(name); ++at)
         if (at->what.size() > name.size() && at->what[name.size()] == '(' && is_so(at->judgement))
             return true;
     return false;
@@ -136,7 +146,7 @@ constexpr auto kInspectsAnyValue = sorted(std::to_array<std::string_view>({
 
 Verdict judged(std::string_view name, std::string_view signature) noexcept
 {
-    if (const auto* verdict = find(kFunctions, signature))
+    if (const auto* verdict = find(functions(), signature))
         return *verdict;
     // every cast to timetz takes today's offset of a zone, and its functions are of no use without one
     return name.find("timetz") != std::string_view::npos ? Verdict::clock : Verdict::none;

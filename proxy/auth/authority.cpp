@@ -89,7 +89,7 @@ std::string read_salt_secret(const std::string& path)
         const auto mask = ::umask(0077);
         file.reset(std::fopen(path.c_str(), "wxe"));
         ::umask(mask);
-        const auto secret = encode_base64(random_bytes(kSecretBytes));
+        auto secret = encode_base64(random_bytes(kSecretBytes));
         if (!file || std::fwrite(secret.data(), 1, secret.size(), file.get()) != secret.size() ||
             std::fflush(file.get()) != 0)
             fail();

@@ -346,8 +346,9 @@ TEST(ReadTree, NestsAsDeepAsQueriesDoAndNoDeeper)
     };
     EXPECT_TRUE(read_tree(nested(500)).is_understood);
     EXPECT_FALSE(read_tree(nested(5000)).is_understood);
-    EXPECT_FALSE(read_tree(std::string(10'000'000, '(')).is_understood);
-    EXPECT_FALSE(read_tree(std::string(10'000'000, '{')).is_understood);
+    constexpr std::size_t kMany = std::size_t{8} << 20;
+    EXPECT_FALSE(read_tree(std::string(kMany, '(')).is_understood);
+    EXPECT_FALSE(read_tree(std::string(kMany, '{')).is_understood);
 }
 
 /// The view as PostgreSQL 13 and 14 write it: some nodes had shorter labels, some fields did not exist.
