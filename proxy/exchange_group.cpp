@@ -141,6 +141,10 @@ bool Exchange::wants_settings(const wire::Frame& frame)
 /// the server is asked, before it is used. One that the server is yet to hear of is prepared on the way.
 std::optional<Step> Exchange::recheck(const wire::Frame& frame, Time now)
 {
+    // Its text may no longer be what can be parsed (a label of an enum was renamed, say), though the statement that the
+    // server has goes on: an error would fail the client's transaction.
+    if (status() != Status::idle)
+        return std::nullopt;
     if (!frame.whole() || !may_look_up() || (frame.type != 'B' && frame.type != 'D'))
         return std::nullopt;
     std::string_view name;
@@ -160,8 +164,7 @@ std::optional<Step> Exchange::recheck(const wire::Frame& frame, Time now)
     const auto word = database_.word().load();
     const bool was_told = named->told.description != 0;
     const bool is_of_use = named->upstream ? analyse(named->text->sql())->is_cacheable() : was_told;
-    // Describing what it no longer is would fail, and a transaction with it.
-    if (named->checked_at == word || !is_of_use || (!was_told && status_ != Status::idle))
+    if (named->checked_at == word || !is_of_use)
         return std::nullopt;
     named->checked_at = word;
     Step step{Step::Kind::ask, release_begin(now)};
