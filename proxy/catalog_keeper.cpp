@@ -28,6 +28,8 @@ constexpr auto kPollEvery = 2s;          // for changes that went around pgmemo
 constexpr auto kUnresolvedEvery = 200ms; // for backends whose end is awaited
 constexpr auto kRetryAfter = 1s;
 constexpr auto kForgetAfter = 60s; // a database without sessions is not watched any longer
+// Doubts that turn out to be nothing, one after the other, are looked into ever more rarely.
+constexpr Clock::duration kLongestPause = 1s;
 
 // Which server this is and whether its configuration was read anew, beside the catalog's own fingerprint. A server that
 // was started again or promoted may have lost what was read from it.
@@ -52,6 +54,7 @@ struct CatalogKeeper::State {
         std::string configuration;
         Clock::time_point polled{};
         Clock::time_point retry_at{};
+        Clock::duration pause{}; // before the next doubt is looked into
         Clock::time_point last_used = Clock::now();
         bool complained = false;
     };
@@ -67,7 +70,8 @@ struct CatalogKeeper::State {
 
     void run();
     void tend(Database&, Kept&, Clock::time_point now);
-    void look(Database&, Kept&);
+    bool look(Database&, Kept&);
+    static bool has_time(const Database&, const Kept&, Clock::time_point now);
     void watch_unresolved();
     Clock::time_point next_turn(Clock::time_point now) const;
 
@@ -157,11 +161,21 @@ Clock::time_point CatalogKeeper::State::next_turn(Clock::time_point now) const
         next = std::min(next, now + kUnresolvedEvery);
     for (const auto& [database, its] : kept) {
         if (its.connection)
-            next = std::min(next, its.polled + kPollEvery);
+            next = std::min(next, its.polled + (database->is_usable() ? kPollEvery : its.pause));
         else if (database->sessions() > 0)
             next = std::min(next, its.retry_at);
     }
     return std::max(next, now + 1ms);
+}
+
+/// Whether there is no need to look at a database now.
+bool CatalogKeeper::State::has_time(const Database& database, const Kept& its, Clock::time_point now)
+{
+    if (!its.connection)
+        return now < its.retry_at;
+    if (database.is_usable())
+        return now < its.polled + kPollEvery;
+    return database.catalog_id() != 0 && now < its.polled + its.pause;
 }
 
 void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point now)
@@ -173,15 +187,15 @@ void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point
         database.forget();
         return;
     }
-    if (!its.connection && now < its.retry_at)
-        return;
-    if (its.connection && database.is_usable() && now < its.polled + kPollEvery)
+    if (has_time(database, its, now))
         return;
     try {
         if (!its.connection)
             its.connection.emplace(target, database.name(), stopping);
-        look(database, its);
+        const bool in_doubt = database.catalog_id() != 0 && !database.is_usable();
+        const bool changed = look(database, its);
         its.polled = Clock::now();
+        its.pause = in_doubt && !changed ? std::clamp(2 * its.pause, its.polled - now, kLongestPause) : Clock::duration{};
         if (std::exchange(its.complained, false))
             spdlog::info("database {}: its catalog can be read again", database.name());
     } catch (const std::exception& error) {
@@ -199,10 +213,11 @@ void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point
 }
 
 /// Asks whether anything has changed, and reads the catalog anew if it has, or if there is no snapshot that may be
-/// used.
-void CatalogKeeper::State::look(Database& database, Kept& its)
+/// used. Returns whether it was read.
+bool CatalogKeeper::State::look(Database& database, Kept& its)
 {
-    const auto wanted = database.wanted();
+    auto wanted = database.wanted();
+    const auto doubts = database.doubts();
     const auto server = its.connection->query(std::string{kServerQuery});
     const auto catalog = its.connection->query(std::string{query::catalog_fingerprint_query()});
     const auto oid = static_cast<std::uint32_t>(std::stoul(text_at(server, 2)));
@@ -215,19 +230,25 @@ void CatalogKeeper::State::look(Database& database, Kept& its)
         its.configuration = configuration;
     }
     const bool changed = fingerprint != its.fingerprint;
-    if (!changed && database.is_usable())
-        return;
+    if (!changed && database.catalog_id() != 0) {
+        database.clear_doubts(doubts);
+        return false;
+    }
     if (changed) {
-        database.forget(); // until it was read, the old snapshot vouches for nothing
-        if (!its.fingerprint.empty())
+        if (!its.fingerprint.empty()) {
+            database.catalog_changed(); // until it was read, the old snapshot vouches for nothing
+            wanted = database.wanted();
             database.word().move(); // what was read before may have been read under other names and rights
+        }
         its.fingerprint = fingerprint;
     }
     auto snapshot = read_catalog(*its.connection, oid, *config.get());
     spdlog::debug("database {}: catalog read, {} relations", database.name(), snapshot->relation_count());
     database.publish(std::move(snapshot), wanted);
+    database.clear_doubts(doubts);
     ever_read = true;
     reads.fetch_add(1);
+    return true;
 }
 
 void CatalogKeeper::State::watch_unresolved()

@@ -12,15 +12,21 @@ Database::Database(std::uint32_t number, std::string name, cache::Versions& vers
 {
 }
 
-std::shared_ptr<const query::Catalog> Database::usable_catalog() const
+std::shared_ptr<const query::Catalog> Database::catalog() const
 {
     const std::lock_guard lock{mutex_};
-    return is_usable() ? catalog_ : nullptr;
+    return catalog_id() != 0 ? catalog_ : nullptr;
 }
 
 void Database::catalog_changed() noexcept
 {
     wanted_.fetch_add(1, std::memory_order_acq_rel);
+    wake_keeper_();
+}
+
+void Database::catalog_doubted() noexcept
+{
+    doubts_.fetch_add(1, std::memory_order_acq_rel);
     wake_keeper_();
 }
 
@@ -69,6 +75,12 @@ void Databases::catalogs_changed() noexcept
 {
     for (auto* database : all())
         database->catalog_changed();
+}
+
+void Databases::catalogs_doubted() noexcept
+{
+    for (auto* database : all())
+        database->catalog_doubted();
 }
 
 } // namespace pgmemo::proxy

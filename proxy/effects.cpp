@@ -23,6 +23,7 @@ void Effects::add(const Effects& more)
     add(more.words);
     changes_catalog |= more.changes_catalog;
     changes_cluster |= more.changes_cluster;
+    surely_changes |= more.surely_changes;
     changes_session |= more.changes_session;
     may_write_unseen |= more.may_write_unseen;
 }

@@ -11,6 +11,7 @@ struct Effects {
     cache::Words words; ///< that it may move when it commits; sorted, unique
     bool changes_catalog = false;
     bool changes_cluster = false;
+    bool surely_changes = false; ///< see Statement
     bool changes_session = false;
     bool may_write_unseen = false; ///< see Statement::reads_unseen
     /// Database::wanted() when the words were found; 0 without words. Moved since: the catalog that they were found

@@ -70,7 +70,7 @@ bool Exchange::settings_are_known() const noexcept
 {
     const bool in_unknown_transaction =
         status() == Status::in_transaction && transaction_.isolation == Isolation::unknown;
-    return known_ && !in_unknown_transaction && known_->catalog_id == database_.usable_catalog_id() &&
+    return known_ && !in_unknown_transaction && known_->catalog_id == database_.catalog_id() &&
            known_->settings_epoch == services_.settings_epoch.load(std::memory_order_acquire);
 }
 
@@ -108,7 +108,7 @@ Exchange::StatementRef Exchange::analyse(std::string_view sql)
     const bool settled = !session_may_change();
     const bool readable = ascii_safe_ && settled && (utf8_ || is_ascii(sql));
     const auto scope = settled && settings_are_known() ? known_->scope : nullptr;
-    return services_.analyzer.analyse(sql, database_.usable_catalog(), scope, {conforming_strings_, readable});
+    return services_.analyzer.analyse(sql, database_.catalog(), scope, {conforming_strings_, readable});
 }
 
 Effects Exchange::effects_of(const Statement& statement, const Parameters* parameters) const
@@ -126,6 +126,7 @@ Effects Exchange::effects_of(const Statement& statement, const Parameters* param
     effects.words.erase(std::unique(effects.words.begin(), effects.words.end()), effects.words.end());
     effects.changes_catalog = statement.changes_catalog;
     effects.changes_cluster = statement.changes_cluster;
+    effects.surely_changes = statement.surely_changes;
     effects.changes_session = statement.changes_session;
     effects.may_write_unseen = statement.reads_unseen;
     if (effects.words.empty())

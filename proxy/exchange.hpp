@@ -136,6 +136,7 @@ private:
         std::uint64_t catalog = ~std::uint64_t{0}; ///< the oldest catalog that the flights' words were found with
         bool commits_catalog = false;              ///< the commit that the flight announces may change the catalog
         bool commits_cluster = false;
+        bool surely_changes = false; ///< … and does; see Statement
         cache::Fill fill;
         cache::Stamp unless_found; ///< the fill depends on these words too, unless the reply shows a row
         bool found_row = false;
@@ -284,6 +285,7 @@ private:
     Owed& open_group(Time now, std::string* before = nullptr);
 
     void on_ready(wire::Status, Time now);
+    void tell_of_catalog(const Owed&) noexcept;
     void settle_transaction(const Owed&, wire::Status);
     void store(Owed&, Time now);
     void on_parameter(std::string_view name, std::string_view value);

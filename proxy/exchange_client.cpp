@@ -145,7 +145,7 @@ Step Exchange::decide(const Statement& statement, std::string_view sql, Time now
         // once it is known which relation a name means
         const bool may_be_confined = statement.reason == Reason::write || !statement.writes.empty();
         if ((may_hit || may_be_confined) && !settings_are_known() && status_ != Status::failed &&
-            database_.usable_catalog_id() != 0 && asked_in_vain_ != database_.usable_catalog_id())
+            database_.catalog_id() != 0 && asked_in_vain_ != database_.catalog_id())
             return ask(now);
     }
     if (statement.is_cacheable() && !statement.has_parameters)
@@ -242,6 +242,7 @@ void Exchange::begin(Owed& owed, Effects all)
     owed.catalog = std::min(owed.catalog, all.catalog);
     owed.commits_catalog |= all.changes_catalog;
     owed.commits_cluster |= all.changes_cluster;
+    owed.surely_changes |= all.surely_changes;
 }
 
 /// Puts a statement's effects on what is owed for it, and begins what it may commit.
@@ -342,7 +343,7 @@ void Exchange::append_own_group(std::string& upstream, std::string_view sql)
 Step Exchange::ask(Time now, bool keeps_unnamed)
 {
     Step step{Step::Kind::ask, release_begin(now)};
-    const auto catalog = database_.usable_catalog();
+    const auto catalog = database_.catalog();
     const auto question =
         query::settings_query(catalog ? std::span{catalog->settings()} : std::span<const std::string>{});
     if (keeps_unnamed) {

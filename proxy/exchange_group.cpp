@@ -116,8 +116,7 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
 bool Exchange::wants_settings(const wire::Frame& frame)
 {
     if (settings_are_known() || !frame.whole() || (frame.type != 'P' && frame.type != 'B') ||
-        status_ == Status::failed || database_.usable_catalog_id() == 0 ||
-        asked_in_vain_ == database_.usable_catalog_id())
+        status_ == Status::failed || database_.catalog_id() == 0 || asked_in_vain_ == database_.catalog_id())
         return false;
     const auto promises = [this](std::string_view sql) {
         const auto statement = analyse(sql);

@@ -147,6 +147,15 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
     return {std::exchange(held_back_, {}), true};
 }
 
+/// What a commit may have done to the catalogs.
+void Exchange::tell_of_catalog(const Owed& owed) noexcept
+{
+    if (owed.commits_cluster)
+        owed.surely_changes ? services_.databases.catalogs_changed() : services_.databases.catalogs_doubted();
+    else if (owed.commits_catalog)
+        owed.surely_changes ? database_.catalog_changed() : database_.catalog_doubted();
+}
+
 void Exchange::on_ready(Status status, Time now)
 {
     auto owed = std::move(owed_.front());
@@ -159,18 +168,20 @@ void Exchange::on_ready(Status status, Time now)
     }
     // First what others may rely on: an old snapshot is out of use before the flight ends.
     if (!owed.flights.empty()) {
-        if (owed.commits_cluster)
-            services_.databases.catalogs_changed();
-        else if (owed.commits_catalog)
-            database_.catalog_changed();
-        else if (owed.catalog != database_.wanted())
-            database_.word().move(); // the catalog changed under the write: it may have touched more than it seemed to
+        const bool is_outdated = owed.catalog != database_.wanted();
+        tell_of_catalog(owed);
+        if (is_outdated) { // the catalog changed under the write: it may have done more than it seemed to
+            database_.catalog_doubted();
+            database_.word().move();
+        }
         owed.flights.clear();
     }
     // What was read while no catalog was at hand has written, if at all, by now. No flight announced it, since a long
     // report would keep the whole database closed; nobody has been told of it yet.
-    if (status == Status::idle && (owed.effects.may_write_unseen || transaction_.effects.may_write_unseen))
+    if (status == Status::idle && (owed.effects.may_write_unseen || transaction_.effects.may_write_unseen)) {
+        database_.catalog_doubted();
         database_.word().move();
+    }
     if (owed.error && owed.ops > 0)
         prepared_.drop_pending(owed.ops);
 
@@ -193,7 +204,7 @@ void Exchange::on_ready(Status status, Time now)
         known_ = std::exchange(answer_, nullptr);
         if (!known_ || owed.error) {
             known_ = nullptr;
-            asked_in_vain_ = database_.usable_catalog_id();
+            asked_in_vain_ = database_.catalog_id();
         } else if (status == Status::in_transaction) {
             transaction_.isolation = known_->facts.read_committed_now ? Isolation::read_committed : Isolation::other;
         }
@@ -486,6 +497,7 @@ void Exchange::absorb(Owed& group, Owed&& next)
     group.catalog = std::min(group.catalog, next.catalog);
     group.commits_catalog |= next.commits_catalog;
     group.commits_cluster |= next.commits_cluster;
+    group.surely_changes |= next.surely_changes;
     if (next.controls_transaction)
         group.isolation = next.isolation;
     group.controls_transaction |= next.controls_transaction;

@@ -218,6 +218,7 @@ void Effects::ddl()
 {
     write_anything();
     statement_.changes_catalog = true;
+    statement_.surely_changes = true;
     statement_.changes_session = true;
 }
 
@@ -354,6 +355,7 @@ void Effects::builtin(const Function& found, const std::string& first_argument)
         set_config(first_argument);
     } else if (found.name == "pg_reload_conf") {
         statement_.changes_cluster = true;
+        statement_.surely_changes = true;
     } else if (found.verdict == Verdict::sql) {
         const Step step{*this, "function ", found.name, ", which runs SQL"};
         write_anything();

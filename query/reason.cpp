@@ -42,7 +42,7 @@ constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
      "A value in it, or a column of what it reads, has a type whose text depends on more than the value."},
     {"rule", "A rule of the configuration says that it is not to be cached."},
     {"no_rule", "No rule of the configuration matches it, and the default is to bypass."},
-    {"catalog_unknown", "The database's catalog has not been read, or is being read again."},
+    {"catalog_unknown", "The database's catalog has not been read, is being read again, or is in doubt."},
     {"session_unknown", "The session's settings or search path could not be learned."},
     {"temporary_objects", "The session has temporary objects, which may hide any name."},
     {"isolation", "The transaction is REPEATABLE READ or SERIALIZABLE."},

@@ -75,8 +75,9 @@ struct Statement {
     bool has_parameters = false; ///< `$1` …: cacheable only together with their values (refuse_parameter)
 
     bool writes_unknown = true;    ///< may write anything in its database: moves the database's own version word
-    bool changes_catalog = true;   ///< DDL: the catalog snapshot has to be read anew once it is committed
+    bool changes_catalog = true;   ///< DDL, or what may make some: the catalog may differ once it is committed
     bool changes_cluster = true;   ///< reaches beyond its database (roles, databases, COMMIT PREPARED, ALTER SYSTEM)
+    bool surely_changes = false;   ///< the text itself does what these two say; else code may, and the catalog tells
     bool runs_unseen = false;      ///< triggers may run that nobody has looked at: any role may have other rights
     bool reads_unseen = false;     ///< a view may be read, or an operator used, that calls what writes
     bool changes_session = true;   ///< settings, role or temporary objects of the session may differ afterwards

@@ -47,7 +47,7 @@ TEST_F(KnownDatabases, AreNotUsableBeforeTheirCatalogWasRead)
     auto& shop = databases.get("shop");
     EXPECT_FALSE(shop.is_usable());
     EXPECT_EQ(shop.usable_catalog_id(), 0u);
-    EXPECT_FALSE(shop.usable_catalog());
+    EXPECT_FALSE(shop.catalog());
 }
 
 TEST_F(KnownDatabases, AreUsableOnceItWas)
@@ -57,7 +57,7 @@ TEST_F(KnownDatabases, AreUsableOnceItWas)
     shop.publish(catalog, shop.wanted());
     EXPECT_TRUE(shop.is_usable());
     EXPECT_EQ(shop.usable_catalog_id(), catalog->id());
-    EXPECT_EQ(shop.usable_catalog(), catalog);
+    EXPECT_EQ(shop.catalog(), catalog);
 }
 
 TEST_F(KnownDatabases, AreNotUsableOnceTheCatalogHasChanged)
@@ -66,7 +66,7 @@ TEST_F(KnownDatabases, AreNotUsableOnceTheCatalogHasChanged)
     shop.publish(another_catalog(), shop.wanted());
     shop.catalog_changed();
     EXPECT_FALSE(shop.is_usable());
-    EXPECT_FALSE(shop.usable_catalog());
+    EXPECT_FALSE(shop.catalog());
     EXPECT_EQ(wakes, 1);
     shop.publish(another_catalog(), shop.wanted());
     EXPECT_TRUE(shop.is_usable());
@@ -81,8 +81,42 @@ TEST_F(KnownDatabases, AreNotUsableWhenItChangedBetweenReadAndPublish)
     shop.catalog_changed();
     shop.publish(read_before_the_change, wanted);
     EXPECT_FALSE(shop.is_usable());
-    EXPECT_FALSE(shop.usable_catalog());
+    EXPECT_FALSE(shop.catalog());
     EXPECT_EQ(shop.usable_catalog_id(), 0u);
+}
+
+TEST_F(KnownDatabases, StillSayWhatStatementsDoWhileTheirCatalogIsInDoubt)
+{
+    auto& shop = databases.get("shop");
+    const auto catalog = another_catalog();
+    shop.publish(catalog, shop.wanted());
+    const auto wanted = shop.wanted();
+    shop.catalog_doubted();
+    EXPECT_EQ(wakes, 1);
+    EXPECT_FALSE(shop.is_usable());
+    EXPECT_EQ(shop.usable_catalog_id(), 0u);
+    EXPECT_EQ(shop.catalog_id(), catalog->id());
+    EXPECT_EQ(shop.catalog(), catalog);
+    EXPECT_EQ(shop.wanted(), wanted) << "nothing is known to be outdated";
+
+    const auto doubts = shop.doubts();
+    shop.catalog_doubted(); // while the server was asked about the first
+    shop.clear_doubts(doubts);
+    EXPECT_FALSE(shop.is_usable());
+    shop.clear_doubts(shop.doubts());
+    EXPECT_TRUE(shop.is_usable());
+    EXPECT_EQ(shop.usable_catalog_id(), catalog->id());
+}
+
+TEST_F(KnownDatabases, AreNotUsableWhenADoubtCameUpWhileTheCatalogWasRead)
+{
+    auto& shop = databases.get("shop");
+    const auto doubts = shop.doubts();
+    shop.catalog_doubted();
+    shop.publish(another_catalog(), shop.wanted());
+    shop.clear_doubts(doubts);
+    EXPECT_FALSE(shop.is_usable());
+    EXPECT_TRUE(shop.catalog());
 }
 
 TEST_F(KnownDatabases, AreNotUsableOnceTheKeeperCannotVouchForThem)
@@ -91,7 +125,7 @@ TEST_F(KnownDatabases, AreNotUsableOnceTheKeeperCannotVouchForThem)
     shop.publish(another_catalog(), shop.wanted());
     shop.forget();
     EXPECT_FALSE(shop.is_usable());
-    EXPECT_FALSE(shop.usable_catalog());
+    EXPECT_FALSE(shop.catalog());
     shop.publish(another_catalog(), shop.wanted());
     EXPECT_TRUE(shop.is_usable());
 }
@@ -102,9 +136,12 @@ TEST_F(KnownDatabases, ChangeAllTogetherWhenTheClusterDoes)
     auto& store = databases.get("store");
     for (auto* database : {&shop, &store})
         database->publish(another_catalog(), database->wanted());
-    databases.catalogs_changed();
+    databases.catalogs_doubted();
     EXPECT_FALSE(shop.is_usable());
     EXPECT_FALSE(store.is_usable());
+    EXPECT_TRUE(shop.catalog() && store.catalog());
+    databases.catalogs_changed();
+    EXPECT_FALSE(shop.catalog() || store.catalog());
 }
 
 TEST_F(KnownDatabases, WakeTheKeeperForASessionThatFindsNoCatalog)

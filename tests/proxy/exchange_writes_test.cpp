@@ -239,6 +239,39 @@ TEST_F(Writes, OfTheCatalogPutItOutOfUseBeforeTheirFlightEnds)
     EXPECT_FALSE(world.is_database_flying());
 }
 
+TEST_F(Writes, ThatNobodyCanSeeIntoCastADoubtOnEveryCatalog)
+{
+    auto& second = world.databases.get("second");
+    second.publish(query::testing::test_catalog(), second.wanted());
+    app.fills(kReadAccounts);
+    other.asks("SELECT made_since()");
+    EXPECT_TRUE(world.is_database_flying());
+    EXPECT_TRUE(world.shop.is_usable());
+    other.server(say::one_row("1") + say::ready('I'));
+    for (const auto* database : {&world.shop, &second}) {
+        EXPECT_FALSE(database->is_usable());
+        EXPECT_TRUE(database->catalog()) << "what statements do is still said by it";
+        EXPECT_EQ(database->wanted(), 1u);
+    }
+    EXPECT_EQ(app.asks(kReadAccounts), Kind::relay);
+    EXPECT_EQ(world.bypasses(Reason::catalog_unknown), 1u);
+    app.server(say::one_row("1") + say::ready('I'));
+    world.shop.clear_doubts(world.shop.doubts());
+    EXPECT_FALSE(app.hits(kReadAccounts)) << "everything was moved";
+    EXPECT_TRUE(app.hits(kReadAccounts));
+}
+
+/// Called without end, it would otherwise be later than every snapshot.
+TEST_F(Writes, ByACallWithoutACatalogLeaveWhatIsReadMeanwhileAsASnapshot)
+{
+    world.shop.forget();
+    other.asks("SELECT one()");
+    world.catalog_is_read();
+    other.server(say::one_row("1") + say::ready('I'));
+    EXPECT_FALSE(world.shop.is_usable());
+    EXPECT_TRUE(world.shop.catalog());
+}
+
 TEST_F(Writes, OfRolesPutEveryCatalogOutOfUse)
 {
     auto& second = world.databases.get("second");
@@ -256,9 +289,12 @@ TEST_F(Writes, UnderWayWhileTheCatalogChangesMayHaveTouchedMore)
     other.asks(kWriteAccounts); // a trigger may be made now, before the server has begun with it
     const auto before = world.database_version();
     world.shop.catalog_changed();
+    world.catalog_is_read();
+    EXPECT_TRUE(world.shop.is_usable());
     other.server(say::complete("UPDATE 1") + say::ready('I'));
     EXPECT_GT(world.database_version(), before);
     EXPECT_FALSE(world.is_database_flying());
+    EXPECT_FALSE(world.shop.is_usable()) << "the trigger may have made DDL";
 }
 
 TEST_F(Writes, UnderAQuietCatalogTouchNoMoreThanTheySay)

@@ -58,7 +58,11 @@ public:
         return metrics.bypasses[static_cast<std::size_t>(reason)].read();
     }
     /// The keeper has read the catalog anew.
-    void catalog_is_read() { shop.publish(query::testing::another_catalog(), shop.wanted()); }
+    void catalog_is_read()
+    {
+        shop.publish(query::testing::another_catalog(), shop.wanted());
+        shop.clear_doubts(shop.doubts());
+    }
 
     ConfigInForce in_force;
     UpstreamTarget upstream{"host=127.0.0.1 port=5432 sslmode=disable"};
