@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pgmemo::proxy {
@@ -59,7 +60,7 @@ Reason Exchange::why_no_lookup() const noexcept
         return Reason::catalog_unknown;
     if (!settings_are_known())
         return Reason::session_unknown;
-    if (known_->facts.temporary_objects)
+    if (known_->temporary_objects)
         return Reason::temporary_objects;
     if (status() == Status::in_transaction && transaction_.isolation != Isolation::read_committed)
         return transaction_.isolation == Isolation::other ? Reason::isolation : Reason::session_unknown;
@@ -76,7 +77,7 @@ bool Exchange::settings_are_known() const noexcept
 
 bool Exchange::only_plain_reads_owed(bool but_the_last) const noexcept
 {
-    return std::all_of(owed_.begin(), owed_.end() - (but_the_last ? 1 : 0), [](const Owed& owed) {
+    return std::all_of(owed_.begin(), std::prev(owed_.end(), but_the_last ? 1 : 0), [](const Owed& owed) {
         if (owed.kind == Owed::Kind::own_begin)
             return true; // READ COMMITTED
         const bool is_plain = owed.kind == Owed::Kind::query || owed.kind == Owed::Kind::own_group ||
@@ -151,7 +152,7 @@ Exchange::Isolation Exchange::isolation_begun_by(const Statement& statement) con
         return Isolation::other;
     if (statement.transaction != Transaction::begin || !settings_are_known() || session_may_change())
         return Isolation::unknown;
-    return known_->facts.read_committed_by_default ? Isolation::read_committed : Isolation::other;
+    return known_->read_committed_by_default ? Isolation::read_committed : Isolation::other;
 }
 
 bool Exchange::is_idle() const noexcept

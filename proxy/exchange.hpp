@@ -15,7 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -160,7 +160,9 @@ private:
 
     /// What the server has said of this session's settings.
     struct Known {
-        query::SessionFacts facts;
+        bool read_committed_by_default = false;
+        bool read_committed_now = false; ///< of the transaction that it was asked in
+        bool temporary_objects = false;
         std::shared_ptr<const cache::Identity> identity;
         std::shared_ptr<const query::NameScope> scope;
         std::uint64_t catalog_id = 0;
@@ -303,7 +305,7 @@ private:
     const std::string user_;
     std::uint32_t backend_pid_ = 0;
 
-    std::deque<Owed> owed_;
+    std::list<Owed> owed_; ///< a list holds no memory while nothing is owed; a deque keeps a node of it
     wire::Status status_ = wire::Status::idle;
     bool started_ = false;
     bool said_fatal_ = false;

@@ -290,7 +290,7 @@ Step Exchange::hold_begin_back(const Statement& statement, std::string_view sql)
         begin_held_ = false;
     } else {
         if (statement.transaction != Transaction::begin || status_ != Status::idle || why_no_lookup() != Reason::none ||
-            !known_->facts.read_committed_by_default)
+            !known_->read_committed_by_default)
             return step;
         begin_held_ = true;
         has_unseen_hits_ = false;

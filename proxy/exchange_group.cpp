@@ -350,7 +350,7 @@ bool Exchange::take_bind(const wire::Frame& frame, Gathered& op, Time now)
     const auto statement = analyse(op.text->sql());
     const bool in_transaction = begin_held_ || group_begins();
     if (statement->transaction == Transaction::begin && status_ == Status::idle && !in_transaction &&
-        known_->facts.read_committed_by_default &&
+        known_->read_committed_by_default &&
         std::none_of(gathered_.begin(), gathered_.end(), [](const Gathered& other) { return other.type == 'B'; }))
         op.control = Gathered::Control::begin;
     else if ((statement->transaction == Transaction::commit || statement->transaction == Transaction::rollback) &&
@@ -425,7 +425,7 @@ bool Exchange::take_execute(const wire::Frame& frame, Gathered&)
         return true;
     }
     // The statements of an implicit transaction share a snapshot unless it is READ COMMITTED.
-    if (gathered_hits_ > 0 && status() == Status::idle && !known_->facts.read_committed_by_default)
+    if (gathered_hits_ > 0 && status() == Status::idle && !known_->read_committed_by_default)
         return false;
     auto rows = cache::reply_of(*portal->entry);
     if (rows.starts_with('T'))

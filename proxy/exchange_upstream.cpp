@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace pgmemo::proxy {
@@ -40,7 +41,7 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
         started_ |= frame.type == 'Z';
         if (blind_answered_ < owed_.size()) {
             // What was asked before it went blind comes first, and what of it is pgmemo's own stays hidden.
-            auto& owed = owed_[blind_answered_];
+            auto& owed = *std::next(owed_.begin(), static_cast<std::ptrdiff_t>(blind_answered_));
             Passage passage{std::exchange(held_back_, {}), true};
             if (frame.type == 'Z')
                 ++blind_answered_; // its flights stay, until the backend has ended
@@ -206,7 +207,7 @@ void Exchange::on_ready(Status status, Time now)
             known_ = nullptr;
             asked_in_vain_ = database_.catalog_id();
         } else if (status == Status::in_transaction) {
-            transaction_.isolation = known_->facts.read_committed_now ? Isolation::read_committed : Isolation::other;
+            transaction_.isolation = known_->read_committed_now ? Isolation::read_committed : Isolation::other;
         }
         break;
     default:
@@ -521,7 +522,7 @@ void Exchange::learn(const wire::Frame& frame)
     const auto columns = wire::decode_data_row(frame.body);
     if (!columns)
         return;
-    auto facts = query::read_settings_row(*columns);
+    const auto facts = query::read_settings_row(*columns);
     if (!facts)
         return;
     auto known = std::make_shared<Known>();
@@ -529,7 +530,9 @@ void Exchange::learn(const wire::Frame& frame)
     if (!known->identity)
         return;
     known->scope = services_.scopes.intern(facts->schemas);
-    known->facts = std::move(*facts);
+    known->read_committed_by_default = facts->read_committed_by_default;
+    known->read_committed_now = facts->read_committed_now;
+    known->temporary_objects = facts->temporary_objects;
     known->catalog_id = asked_catalog_id_; // of before the question: what has changed since makes the answer old
     known->settings_epoch = asked_settings_epoch_;
     answer_ = std::move(known);

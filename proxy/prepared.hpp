@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <set>
 #include <string>
@@ -161,7 +161,7 @@ private:
     ByName<Portal> portals_;
     bool others_may_exist_ = false;
     std::size_t bind_bytes_ = 0; ///< held in `portals_`
-    std::deque<Pending> pending_;
+    std::list<Pending> pending_; ///< as Exchange::owed_
 };
 
 } // namespace pgmemo::proxy

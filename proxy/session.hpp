@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +71,8 @@ private:
     Task<std::optional<Refusal>> reach_upstream(std::string_view startup);
     Task<std::string> try_host(const UpstreamTarget::Host&, std::string_view startup);
     Task<std::string> try_way(const UpstreamTarget::Host&, Way, std::string_view startup);
+    Task<void> run_both_pumps();
+    void on_failure(std::exception_ptr& first, std::exception_ptr its);
     Task<void> client_pump();
     Task<void> upstream_pump();
     Task<bool> digest(wire::FrameReader&);
