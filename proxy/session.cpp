@@ -120,6 +120,17 @@ Session::~Session()
 
 Task<void> Session::run()
 {
+    co_await begin();
+    if (!exchange_)
+        co_return;
+    co_await run_both_pumps();
+    spdlog::debug("session {}: ended", id_);
+}
+
+/// All that comes before the first message; without an Exchange afterwards, nothing follows. Apart from run(), so that
+/// its frame does not live as long as the session.
+Task<void> Session::begin()
+{
     const auto limits = services_.config.get()->limits;
     tune(client_.socket(), tuning_of(limits));
     auto startup = co_await (read_startup() || timeout(executor_, limits.authentication_timeout));
@@ -183,8 +194,6 @@ Task<void> Session::run()
                       message.replication() == Replication::no ? "" : "a replication connection");
     spdlog::debug("session {}: {} on {} through {}", id_, message.user(), database_->name(),
                   services_.upstream.hosts()[upstream_host_].text());
-    co_await run_both_pumps();
-    spdlog::debug("session {}: ended", id_);
 }
 
 // ---------------------------------------------------------------------------------------------- start

@@ -60,6 +60,7 @@ private:
         std::string hint;
     };
 
+    Task<void> begin();
     Task<std::optional<std::string>> read_startup();
     Task<bool> accept_tls(SSL_CTX&, bool direct);
     std::optional<Refusal> judge(const wire::StartupMessage&) const;
