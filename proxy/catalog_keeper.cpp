@@ -195,7 +195,8 @@ void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point
         const bool in_doubt = database.catalog_id() != 0 && !database.is_usable();
         const bool changed = look(database, its);
         its.polled = Clock::now();
-        its.pause = in_doubt && !changed ? std::clamp(2 * its.pause, its.polled - now, kLongestPause) : Clock::duration{};
+        its.pause =
+            in_doubt && !changed ? std::clamp(2 * its.pause, its.polled - now, kLongestPause) : Clock::duration{};
         if (std::exchange(its.complained, false))
             spdlog::info("database {}: its catalog can be read again", database.name());
     } catch (const std::exception& error) {

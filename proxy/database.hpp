@@ -45,8 +45,7 @@ public:
     /// The same, or 0 while it is in doubt: only with it may anything be answered from the cache, or stored.
     std::uint64_t usable_catalog_id() const noexcept
     {
-        const bool in_doubt =
-            cleared_.load(std::memory_order_acquire) != doubts_.load(std::memory_order_acquire);
+        const bool in_doubt = cleared_.load(std::memory_order_acquire) != doubts_.load(std::memory_order_acquire);
         return in_doubt ? 0 : catalog_id();
     }
     bool is_usable() const noexcept { return usable_catalog_id() != 0; }

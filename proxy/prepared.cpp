@@ -175,7 +175,8 @@ void Prepared::group_sent()
 
 void Prepared::drop_pending(std::size_t count)
 {
-    pending_.erase(pending_.begin(), std::next(pending_.begin(), static_cast<std::ptrdiff_t>(std::min(count, pending_.size()))));
+    pending_.erase(pending_.begin(),
+                   std::next(pending_.begin(), static_cast<std::ptrdiff_t>(std::min(count, pending_.size()))));
 }
 
 bool Prepared::is_unsettled() const noexcept

@@ -43,6 +43,9 @@ public:
     void finish();
 
 private:
+    static constexpr std::size_t kMaxWritten = 512; ///< relations in one closure
+    static constexpr int kMaxDepth = 64;
+
     /// A write of one relation by one statement.
     struct Change {
         int use = 0;                                                    ///< pgm_use bits
@@ -116,6 +119,7 @@ private:
     void references(const Relation&, const Change&, int use, const Altered&, const Lookup&);
     struct Kin;
     static Kin kin_of(const Catalog::Impl&, const Relation&);
+    void touch_kin(const Relation& target, const Change&, const Altered&); ///< it and its kin
     void touch(const Kin&, const Relation& target, const Change&, const Altered&);
     void touch(const Relation&, const Relation& target, const Change&, const Altered&);
     void view(const Relation&, const Change&, const Lookup&);

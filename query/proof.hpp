@@ -49,6 +49,8 @@ public:
     std::vector<std::string> settings;
 
 private:
+    static constexpr int kMaxDepth = 40;
+
     /// Where the proof stands.
     struct At {
         const Lookup& lookup;
