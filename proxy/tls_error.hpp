@@ -32,7 +32,7 @@ inline std::string tls_failure(int what)
         return openssl_reason();
     ERR_clear_error();
     if (what == SSL_ERROR_SYSCALL && number != 0)
-        return std::strerror(number); // NOLINT(concurrency-mt-unsafe)
+        return std::strerror(number); // NOLINT(concurrency-mt-unsafe): glibc's is
     return "the peer closed the connection";
 }
 
