@@ -166,6 +166,7 @@ public:
         }
     }
     bool is_asked() const noexcept { return !asked_.empty(); }
+    bool is_gone() const noexcept { return is_gone_; }
 
     /// The reply to the oldest message.
     std::string answer(const proxy::Settings& settings)
@@ -173,9 +174,15 @@ public:
         const auto message = std::move(asked_.front());
         asked_.pop_front();
         const std::string_view body = std::string_view{message}.substr(5);
+        if (is_gone_)
+            return {};
         if (copying_) {
-            if (message[0] != 'c' && message[0] != 'f')
+            if (message[0] == 'd' || message[0] == 'H' || message[0] == 'S')
                 return {};
+            // Anything else ends the connection. Source: CopyGetData in src/backend/commands/copyfromparse.c.
+            is_gone_ = message[0] != 'c' && message[0] != 'f';
+            if (is_gone_)
+                return say::error("08P01", "FATAL");
             copying_ = false;
             const bool failed = message[0] == 'f';
             skipping_ = failed && !simple_copy_;
@@ -195,7 +202,7 @@ public:
         }
         case 'P': {
             const auto name = std::string{body.substr(0, body.find('\0'))};
-            const auto sql = body.substr(name.size() + 1);
+            const auto sql = body.substr(std::min(body.size(), name.size() + 1));
             if (sql.starts_with("SELEC\0") || sql.find('\0') == std::string_view::npos)
                 return fail();
             prepared_[name == "" ? 0 : name == "s" ? 1 : 2] = std::string{sql.substr(0, sql.find('\0'))};
@@ -267,6 +274,7 @@ private:
     bool skipping_ = false;
     bool copying_ = false;
     bool simple_copy_ = false;
+    bool is_gone_ = false;
 };
 
 /// A session, and the server behind it.
@@ -326,6 +334,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     while (!choose.empty()) {
         const auto move = choose.byte();
         auto& side = *sides[move & 1];
+        if (side.server.is_gone())
+            continue;
         switch ((move >> 1) % 8) {
         case 0:
         case 1:
@@ -350,6 +360,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             } else {
                 catalog = 1 - catalog;
                 world.shop.publish(catalogs[catalog], world.shop.wanted());
+                world.shop.clear_doubts(world.shop.doubts());
             }
             break;
         }
@@ -359,7 +370,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             side->says(say::copy_fail("end"));
             side->says(say::sync());
             side->answer(100'000);
-            held(side->talk->is_quiet(), "everything is answered in the end");
+            held(side->talk->is_quiet() || side->server.is_gone(), "everything is answered in the end");
         }
     }
     sides.clear();
