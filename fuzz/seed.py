@@ -125,8 +125,28 @@ def exchange():
     yield bytes([12, 0, 0, 12, 4, 0, 12, 8, 12, 12, 90, 3, 1, 2, 3, 12, 9, 3])
 
 
+def sasl():
+    first, last = b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO", b"c=biws,r=rOprNGfwEbeRWgbNEkqO3rfcNHYJY1ZVvWVs7j,p=" + b"A" * 43 + b"="
+    for how, flag in ((0, b"n,,"), (1, b"y,,"), (3, b"p=tls-server-end-point,,")):
+        said = first.replace(b"n,,", flag, 1)
+        yield bytes([0, how, len(said)]) + said + last
+    offered = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"
+    said = b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=MDEyMzQ1Njc4OWFiY2RlZg==,i=4096"
+    for how in (0, 1):
+        yield bytes([1, how, len(offered)]) + offered + bytes([len(said)]) + said + b"v=" + b"A" * 43 + b"="
+    for how in (0, 1, 3):
+        for message in range(5):
+            yield bytes([2, how | message << 2, 7, 65])
+    yield b"\3" + struct.pack("!i", 10) + offered
+    yield b"\3" + struct.pack("!i", 11) + said
+    yield b"\3SCRAM-SHA-256\0" + struct.pack("!i", len(first)) + first
+    yield b"\3secret\0"
+    yield b"\4SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$" + b"A" * 43 + b"=:" + b"A" * 43 + b"="
+    yield b"\4; users\n\"ann\" \"md5" + b"0" * 32 + b"\"\n\"b\"\"ob\" \"secret\"\n"
+
+
 def main():
-    for make in (startup, frontend, backend, bind_bodies, analyzer, plpgsql, tree, exchange):
+    for make in (startup, frontend, backend, bind_bodies, sasl, analyzer, plpgsql, tree, exchange):
         folder = CORPUS / make.__name__.replace("bind_bodies", "bind")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
