@@ -71,6 +71,9 @@ SCRIPTS = {
     "several": [q(ONE + "; " + ONE), q("SELECT 1; SELEC"), q("SELECT 1; SELECT 1/0; SELECT 2"),
                 q("BEGIN; " + ONE), q(ONE), q("COMMIT"), q("SELECT 1; COMMIT"), q(ONE)],
     "errors": [q("SELEC"), q(ONE), q("SELECT 1/0"), q("SELECT %no_such FROM items"), q("SELECT * FROM no_such"), q(ONE)],
+    "errors behind rows": [q("SELECT %name, 1 / (5 - id) FROM items ORDER BY id")] * 3 + [
+        q("SELECT repeat(%name, 9999), 1 / (5 - id) FROM items ORDER BY id")] * 2 + [q(ONE)],
+    "discard all in a transaction": [q(ONE), q("BEGIN"), q("DISCARD ALL"), q(ONE), q("ROLLBACK"), q(ONE), q("DISCARD ALL"), q(ONE)],
     "transactions": [q("BEGIN"), q(ONE), q(ONE), q("COMMIT"), q("BEGIN"), q("BEGIN"), q("ROLLBACK"), q("ROLLBACK"),
                      q("START TRANSACTION"), q(ONE), q("SELECT 1/0"), q(ONE), q("COMMIT"), q("COMMIT"), q("BEGIN READ ONLY"),
                      q("UPDATE items SET %price = 1"), q("END"), q("BEGIN ISOLATION LEVEL REPEATABLE READ"), q(ONE), q("ABORT")],

@@ -61,6 +61,10 @@ def test_passwords_are_judged_by_postgres(pgmemo, bystander, postgres, database,
     postgres.run(f"SET password_encryption = '{stored}'; ALTER ROLE {role} PASSWORD 'right'")
     good = pgmemo.session(database, role, password="right")
     assert good.one("SELECT session_user") == role
+    token = "t" * 6000  # some clouds' passwords are
+    postgres.run(f"SET password_encryption = '{stored}'; ALTER ROLE {role} PASSWORD '{token}'")
+    assert pgmemo.session(database, role, password=token).one("SELECT session_user") == role
+    postgres.run(f"SET password_encryption = '{stored}'; ALTER ROLE {role} PASSWORD 'right'")
     for wrong in ("wrong", "right ", "x" * 2000):
         with pytest.raises(psycopg2.OperationalError) as through:
             pgmemo.connect(database, role, password=wrong)

@@ -129,6 +129,7 @@ def test_a_connection_that_says_nothing_harms_nobody(pgmemo, bystander):
         connect(pgmemo).close()
     silent = [connect(pgmemo) for _ in range(20)]
     assert bystander.one("SELECT 2") == 2
+    assert " warn " not in pgmemo.log_text() and " error " not in pgmemo.log_text(), "load balancers look every second"
     del silent
 
 

@@ -253,6 +253,19 @@ def test_a_cancel_request_needs_no_tls(start, postgres, database):
         assert failing.result(harness.DEADLINE) == "57014"
 
 
+def test_a_cancel_request_may_come_by_tls(start, postgres, database, authority):
+    pgmemo = start(require=True)
+    client = secured(pgmemo, database, authority)
+    client.send(wire.query("SELECT pg_sleep(601)"))
+    harness.eventually(lambda: postgres.run("SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(601)' AND state = 'active'"),
+                       "it runs")
+    canceller = wire.Wire(pgmemo.port, login=False)
+    canceller.start_tls(context_of(authority))
+    canceller.send(wire.cancel_packet(client.key))
+    assert canceller.rest() == b""  # closed without a word
+    assert next(one for one in client.until("Z") if one.kind == "E").fields()["C"] == "57014"
+
+
 def test_unix_sockets_have_no_tls_and_are_not_asked_for_it(start, database):
     path = harness.WORK.fresh("socket")
     port = harness.free_port()

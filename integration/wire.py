@@ -248,10 +248,15 @@ def without_key(messages):
     return [(one.kind, b"" if one.kind == "K" else one.body) for one in messages]
 
 
+def cancel_packet(key):
+    """A CancelRequest with the body of a BackendKeyData."""
+    return struct.pack("!ii", 12 + len(key) - 4, 80877102) + key
+
+
 def cancel(port, key):
-    """A CancelRequest with the body of a BackendKeyData; returns when the other side has closed."""
+    """Sends one; returns when the other side has closed."""
     with socket.create_connection(("127.0.0.1", port), timeout=harness.DEADLINE) as connection:
-        connection.sendall(struct.pack("!ii", 12 + len(key) - 4, 80877102) + key)
+        connection.sendall(cancel_packet(key))
         with contextlib.suppress(ConnectionResetError):
             return connection.recv(1)
     return b""
