@@ -55,6 +55,14 @@ private:
     std::optional<Timer> timer_;
 };
 
+/// For `||`: ends what takes longer.
+inline Task<void> timeout(Executor executor, std::chrono::steady_clock::duration after)
+{
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer{
+        executor, after};
+    co_await timer.async_wait(kNoThrow);
+}
+
 /// Writes as much as the kernel takes without waiting. False: the connection is gone.
 inline bool write_some(Socket& socket, Gather& gather)
 {

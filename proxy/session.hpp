@@ -45,6 +45,9 @@ public:
     bool is_drained() const noexcept { return draining_; }
 
 private:
+    /// How long a statement of pgmemo's own takes, more or less: a cancel waits for its end.
+    static constexpr std::chrono::milliseconds kCancelPause{1};
+
     /// Has a constructor because g++ 12.2 destroys an aggregate temporary in an awaited call twice.
     struct Refusal {
         Refusal(std::string_view code, std::string text, std::string advice = {}, std::string more = {})
