@@ -20,6 +20,18 @@ class Authority:
         certificate = self._sign(name, subject or f"/CN={name}", extensions, self)
         return str(certificate), str(self.home / f"{name}.key")
 
+    def revoked(self, *certificates):
+        """A list of certificates that are no longer to be believed."""
+        home = harness.WORK.fresh("revoked")
+        (home / "index.txt").touch()
+        (home / "ca.cnf").write_text(f"[ca]\ndefault_ca = own\n[own]\ndatabase = {home}/index.txt\ndefault_md = sha256\n"
+                                     "default_crl_days = 3\n")
+        ca = ["openssl", "ca", "-config", home / "ca.cnf", "-keyfile", self.key, "-cert", self.file]
+        for certificate in certificates:
+            subprocess.run([*ca, "-revoke", certificate], check=True, capture_output=True)
+        subprocess.run([*ca, "-gencrl", "-out", home / "crl.pem"], check=True, capture_output=True)
+        return str(home / "crl.pem")
+
     def _sign(self, name, subject, extensions, by):
         certificate, key = self.home / f"{name}.crt", self.home / f"{name}.key"
         signer = ["-CA", by.file, "-CAkey", by.key] if by else []

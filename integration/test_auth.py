@@ -465,6 +465,45 @@ def test_binding_is_used_upstream_with_a_known_password_too(start, server):
     assert whoami(pgmemo.session(user="sam", password="secret")) == [("sam", 1)]
 
 
+def test_upstream_logins_are_bound_where_the_uri_requires_it(start, server):
+    """By SCRAM-SHA-256-PLUS, then: nothing else satisfies channel_binding=require."""
+    server.run("CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'secret' IN ROLE by_scram")
+    uri = f"postgresql://boss:secret@127.0.0.1:{server.port}/postgres?channel_binding=require&sslmode="
+    auth = {"method": "scram", "users": str(users_file(("sam", "secret"), ("mike", "secret"), ("clear", "secret")))}
+    try:
+        pgmemo = start(auth, uri=uri + "require")
+        session = pgmemo.session(user="sam", password="secret")
+        harness.eventually(lambda: hits(pgmemo, session), "it hits")
+        for other in ("mike", "clear"):
+            said = refusal(pgmemo, user=other, password="secret")
+            assert "channel_binding=require" in said and "another kind of login than SCRAM" in said
+        plain = harness.Pgmemo(uri + "disable", {"auth": auth}, wait="listening")
+        try:
+            said = refusal(plain, user="sam", password="secret")
+            assert "channel_binding=require" in said and "no TLS" in said
+            assert "secret" not in plain.log_text() and "secret" not in said
+        finally:
+            plain.stop()
+    finally:
+        server.run("DROP ROLE boss")
+
+
+def test_the_path_that_a_client_asks_for_does_not_reach_the_question_for_verifiers(start, server):
+    """CVE-2025-12819: functions, operators and tables of the client's choice would answer it."""
+    server.run("CREATE SCHEMA wicked; CREATE TABLE wicked.pg_authid AS TABLE pg_authid; CREATE TABLE wicked.pg_roles AS TABLE pg_roles;"
+               "CREATE FUNCTION wicked.now() RETURNS timestamptz LANGUAGE plpgsql AS $$BEGIN RAISE 'wicked ran'; END$$;"
+               "CREATE FUNCTION wicked.same(name, name) RETURNS bool LANGUAGE plpgsql AS $$BEGIN RAISE 'wicked ran'; END$$;"
+               "CREATE OPERATOR wicked.= (LEFTARG = name, RIGHTARG = name, FUNCTION = wicked.same); GRANT ALL ON SCHEMA wicked TO PUBLIC;"
+               "ALTER DATABASE postgres SET search_path = wicked, pg_catalog")
+    try:
+        pgmemo = start("scram")
+        assert whoami(pgmemo.session(user="sam", password="secret", options="-c search_path=wicked,public")) == [("sam", 1)]
+        assert WRONG.format("past") in refusal(pgmemo, user="past", password="secret", options="-c search_path=wicked,pg_catalog")
+        assert "wicked ran" not in pgmemo.log_text()
+    finally:
+        server.run("ALTER DATABASE postgres RESET search_path; DROP SCHEMA wicked CASCADE")
+
+
 def test_certificates_and_entries_for_tls(secured, authority):
     certificate, key = authority.issue("sam")
     own = key + ".own"

@@ -34,6 +34,7 @@ def secure(authority):
     certificate, key = authority.issue("server")
     cluster = harness.Postgres(ssl="on", ssl_cert_file=certificate, ssl_key_file=key, ssl_ca_file=authority.bundle,
                                password_encryption="scram-sha-256")
+    cluster.certificate = certificate
     cluster.plain_hba = (cluster.data / "pg_hba.conf").read_text()
     cluster.run("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'item 1');"
                 "CREATE ROLE alice LOGIN; CREATE ROLE sam LOGIN PASSWORD 'secret' IN ROLE by_scram;"
@@ -154,6 +155,26 @@ def test_the_name_is_verified_by_verify_full_alone(start, authority):
     assert start(f"sslmode=verify-ca&{roots}", host="elsewhere.test").session().one(SSL_IN_USE) is True
     assert 'does not match host name "elsewhere.test"' in refused(start(f"sslmode=verify-full&{roots}", host="elsewhere.test"))
     assert start(f"sslmode=verify-full&sslrootcert={authority.bundle}", host="127.0.0.1").session().one(SSL_IN_USE) is True
+
+
+def test_a_revoked_server_is_refused(start, secure, authority):
+    verify = f"sslmode=verify-full&sslrootcert={authority.bundle}&sslcrl="
+    good, _ = authority.issue("another")
+    session = start(verify + authority.revoked(good)).session()
+    assert session.one(SSL_IN_USE) is True
+    assert "revoked" in refused(start(verify + authority.revoked(secure.certificate), wait="listening"))
+
+
+@pytest.mark.versions
+def test_the_direct_start_of_tls(start, authority):
+    uri = f"sslmode=verify-full&sslrootcert={authority.bundle}&sslnegotiation=direct"
+    if harness.PG_VERSION >= 17:
+        pgmemo = start(uri)
+        session = pgmemo.session()
+        assert session.one(SSL_IN_USE) is True
+        assert pgmemo.warm(session, "SELECT name FROM items WHERE id = 1") == [("item 1",)]
+    else:  # such a server takes the handshake for a length, and goes
+        assert "connection" in refused(start(uri, wait="listening"))
 
 
 def test_the_systems_roots_are_one_word(start, authority):

@@ -3,6 +3,10 @@
 #include "wire/backend.hpp"
 #include "wire/field_reader.hpp"
 
+#include <fmt/format.h>
+
+#include <stdexcept>
+
 namespace pgmemo::proxy {
 namespace {
 
@@ -10,6 +14,17 @@ constexpr std::uint32_t kSasl = 10;
 constexpr std::string_view kPlus = "-PLUS";
 
 } // namespace
+
+ChannelBinding parse_channel_binding(const std::string& text)
+{
+    if (text == "disable")
+        return ChannelBinding::disable;
+    if (text == "prefer")
+        return ChannelBinding::prefer;
+    if (text == "require")
+        return ChannelBinding::require;
+    throw std::invalid_argument(fmt::format("invalid channel_binding value: \"{}\"", text));
+}
 
 std::optional<std::string> without_channel_binding(std::string_view body)
 {

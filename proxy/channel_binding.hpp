@@ -1,10 +1,18 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace pgmemo::proxy {
+
+/// libpq's `channel_binding`: whether a login must prove that both ends see the same TLS connection, and so that nobody
+/// sits between them. Source: PostgreSQL documentation, "Parameter Key Words".
+enum class ChannelBinding : std::uint8_t { disable, prefer, require };
+
+/// Throws std::invalid_argument: not one of libpq's words.
+ChannelBinding parse_channel_binding(const std::string& text);
 
 // What a relayed SCRAM login says of the TLS that it runs over. The two legs have TLS of their own or none, so what is
 // true of one is not of the other.

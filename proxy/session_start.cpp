@@ -269,7 +269,7 @@ Task<bool> Session::admit(auth::Admission& admission)
 Task<bool> Session::log_in(auth::Admission& admission)
 {
     using Login = auth::Admission::Login;
-    auto result = co_await (admission.log_in(client_, upstream_, minor_) ||
+    auto result = co_await (admission.log_in(client_, upstream_, minor_, services_.upstream.channel_binding()) ||
                             timeout(executor_, services_.config.get()->limits.authentication_timeout));
     if (auto* const denial = std::get_if<auth::Denial>(&result)) { // `||` has made one variant of two
         co_await deny(std::move(*denial));

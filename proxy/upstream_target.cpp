@@ -151,6 +151,7 @@ UpstreamTarget::UpstreamTarget(const std::string& uri)
     };
     try {
         tls_options_.mode = parse_ssl_mode(or_default("sslmode", "prefer"));
+        channel_binding_ = parse_channel_binding(or_default("channel_binding", "prefer"));
         tls_options_.root_certificate = value("sslrootcert");
         const bool mode_is_given =
             !environment("PGSSLMODE").empty() ||
@@ -226,7 +227,7 @@ std::vector<std::pair<std::string, std::string>> UpstreamTarget::own_connection(
     if (use == OwnUse::session)
         return options;
     options.emplace_back("client_encoding", "UTF8");
-    options.emplace_back("options", "-c search_path=pg_catalog -c statement_timeout=30s -c lock_timeout=5s "
+    options.emplace_back("options", "-c search_path=pg_catalog,pg_temp -c statement_timeout=30s -c lock_timeout=5s "
                                     "-c default_transaction_read_only=on -c idle_in_transaction_session_timeout=60s");
     return options;
 }

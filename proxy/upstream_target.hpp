@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/channel_binding.hpp"
 #include "proxy/tls_upstream.hpp"
 
 #include <chrono>
@@ -53,6 +54,7 @@ public:
 
     const TcpTuning& tcp() const noexcept { return tcp_; } ///< libpq's keepalives… and tcp_user_timeout
     const UpstreamTlsOptions& tls_options() const noexcept { return tls_options_; }
+    ChannelBinding channel_binding() const noexcept { return channel_binding_; } ///< of logins that pgmemo makes
     SslMode ssl_mode(const Host& host) const noexcept ///< Unix sockets never have TLS, whatever is asked for
     {
         return host.is_unix() ? SslMode::disable : tls_options_.mode;
@@ -73,6 +75,7 @@ private:
     std::vector<std::pair<std::string, std::string>> options_;
     std::vector<Host> hosts_;
     UpstreamTlsOptions tls_options_;
+    ChannelBinding channel_binding_ = ChannelBinding::prefer;
     TcpTuning tcp_;
     std::shared_ptr<TlsInForce> tls_;
     std::chrono::seconds connect_timeout_{10};

@@ -24,7 +24,7 @@ import time
 import harness
 import psycopg2
 
-from .replies import SHARED, Link, comparable, has_failed, has_timed_out, readable, same_name, without_oids
+from .replies import SHARED, Link, comparable, has_failed, has_lost_function, has_timed_out, readable, same_name, without_oids
 
 A, B = "fuza_", "fuzb_"
 LOCK_TIMEOUT = "60ms"
@@ -202,6 +202,12 @@ class Round:
             self.parse_by_twin(trio, step)
         got, wanted = self.without_waits(trio, step, got, wanted, not idle)
         if got is None:
+            return
+        if has_lost_function(wanted) and not has_failed(got):
+            self.arena.counts["lost functions"] += 1
+            if not idle:
+                for link in trio.links():
+                    link.run("ROLLBACK")
             return
         if twin and has_timed_out(twin):
             twin = None

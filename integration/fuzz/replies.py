@@ -95,6 +95,12 @@ def has_timed_out(reply):
     return any(kind == b"E" and LOCK_TIMEOUT in body for kind, body in reply)
 
 
+def has_lost_function(reply):
+    """PostgreSQL keeps the OIDs of functions in a prepared statement and is not told when one is dropped. What pgmemo prepares later
+    than its client did finds the function that has the name now (docs/exceptions.md)."""
+    return any(kind == b"E" and b"Mcache lookup failed for function" in body for kind, body in reply)
+
+
 def has_failed(reply):
     return any(kind in (b"E", b"lost") for kind, _ in reply)
 

@@ -174,10 +174,11 @@ Task<std::optional<Denial>> Admission::by_password(Stream& client, bool by_md5, 
     co_return std::nullopt;
 }
 
-Task<std::variant<Admission::Login, Denial>> Admission::log_in(Stream& client, Stream& upstream, std::uint16_t minor)
+Task<std::variant<Admission::Login, Denial>> Admission::log_in(Stream& client, Stream& upstream, std::uint16_t minor,
+                                                               ChannelBinding binding)
 {
-    UpstreamLogin login{origin_.user, std::exchange(credentials_, {}), peer_end_point(upstream.tls()),
-                        authority_.derived()};
+    Channel channel{upstream.tls() != nullptr, peer_end_point(upstream.tls()), binding};
+    UpstreamLogin login{origin_.user, std::exchange(credentials_, {}), std::move(channel), authority_.derived()};
     using State = UpstreamLogin::Turn::State;
     bool is_negotiated = false;
     for (;;) {

@@ -4,6 +4,7 @@
 #include "proxy/auth/authority.hpp"
 #include "proxy/auth/client_login.hpp"
 #include "proxy/auth/denial.hpp"
+#include "proxy/channel_binding.hpp"
 #include "proxy/stream.hpp"
 
 #include <cstddef>
@@ -31,7 +32,7 @@ public:
         lost,  ///< one of the connections is gone
     };
     /// A Denial: a reason of our own, not yet told.
-    Task<std::variant<Login, Denial>> log_in(Stream& client, Stream& upstream, std::uint16_t minor);
+    Task<std::variant<Login, Denial>> log_in(Stream& client, Stream& upstream, std::uint16_t minor, ChannelBinding);
 
     const std::shared_ptr<Grant>& grant() const noexcept { return grant_; }
 

@@ -35,6 +35,7 @@ public:
     std::string first();
     std::variant<std::string, Failure> last(std::string_view server_first);
     std::optional<Failure> verify(std::string_view server_final);
+    bool binds() const noexcept { return binds_; } ///< after choose(): the proof holds for this TLS connection alone
     bool is_verified() const noexcept { return verified_; }
 
 private:

@@ -1,6 +1,7 @@
 #include "proxy/auth/upstream_login.hpp"
 
 #include "proxy/auth/scram_server.hpp"
+#include "proxy/auth/scram_text.hpp"
 #include "wire/authentication.hpp"
 #include "wire/backend.hpp"
 
@@ -27,11 +28,10 @@ std::string_view known(const Credentials& credentials) noexcept
 
 } // namespace
 
-UpstreamLogin::UpstreamLogin(std::string user, Credentials credentials, std::optional<std::string> end_point,
-                             DerivedKeys& derived)
+UpstreamLogin::UpstreamLogin(std::string user, Credentials credentials, Channel channel, DerivedKeys& derived)
     : user_(std::move(user))
     , credentials_(std::move(credentials))
-    , end_point_(std::move(end_point))
+    , channel_(std::move(channel))
     , derived_(derived)
 {
 }
@@ -59,6 +59,28 @@ UpstreamLogin::Turn UpstreamLogin::fail(std::string detail, bool outdated)
 UpstreamLogin::Turn UpstreamLogin::cannot(std::string_view asked)
 {
     return fail(fmt::format("PostgreSQL asks for {}; of the password pgmemo knows {}.", asked, known(credentials_)));
+}
+
+UpstreamLogin::Turn UpstreamLogin::not_bound(std::string_view why)
+{
+    return fail(fmt::format("The upstream has channel_binding=require, but {}.", why));
+}
+
+/// Why this message must not be answered, or believed, where the binding is required; empty when it may. Nothing of the
+/// password is sent to a server that asks for it in another way: who asks may not be PostgreSQL.
+/// Source: check_expected_areq() in fe-auth.c.
+std::string_view UpstreamLogin::unbound(const Authentication& message) const noexcept
+{
+    switch (message.kind) {
+    case Authentication::Kind::sasl:
+    case Authentication::Kind::sasl_continue:
+    case Authentication::Kind::sasl_final:
+        return {};
+    case Authentication::Kind::ok:
+        return scram_ && scram_->is_verified() && scram_->binds() ? "" : "PostgreSQL lets pgmemo in without it";
+    default:
+        return "PostgreSQL asks for another kind of login than SCRAM";
+    }
 }
 
 UpstreamLogin::Turn UpstreamLogin::on_message(char type, std::string_view body)
@@ -93,6 +115,10 @@ UpstreamLogin::Turn UpstreamLogin::on_authentication(std::string_view body)
         message->kind == Authentication::Kind::sasl_continue || message->kind == Authentication::Kind::sasl_final;
     if (in_sasl != continues && !(message->kind == Authentication::Kind::ok && scram_ && scram_->is_verified()))
         return fail("PostgreSQL sent an authentication request out of turn.");
+    if (channel_.binding == ChannelBinding::require) {
+        if (const auto why = unbound(*message); !why.empty())
+            return not_bound(why);
+    }
 
     Turn turn;
     switch (message->kind) {
@@ -158,10 +184,18 @@ UpstreamLogin::Turn UpstreamLogin::on_sasl(std::string_view data)
         secret = *keys;
     else
         secret = *plain;
-    scram_.emplace(std::move(secret), end_point_, ScramServer::fresh_nonce(), derived_);
+    const bool required = channel_.binding == ChannelBinding::require;
+    if (required && !channel_.tls)
+        return not_bound("the connection to PostgreSQL has no TLS");
+    if (required && !channel_.end_point)
+        return not_bound("the certificate of PostgreSQL has no hash that a login could be bound to");
+    auto end_point = channel_.binding == ChannelBinding::disable ? std::nullopt : channel_.end_point;
+    scram_.emplace(std::move(secret), std::move(end_point), ScramServer::fresh_nonce(), derived_);
     const auto mechanism = scram_->choose(*mechanisms);
     if (mechanism.empty())
         return fail("PostgreSQL offers no SASL mechanism that pgmemo speaks.");
+    if (required && mechanism != kScramPlus)
+        return not_bound("PostgreSQL does not offer SCRAM-SHA-256-PLUS");
     Turn turn;
     wire::append_sasl_initial(turn.to_server, mechanism, scram_->first());
     return turn;

@@ -24,9 +24,10 @@ class Upstream : public testing::Test {
 protected:
     Upstream()
     {
-        for (const auto* name : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSSLMODE", "PGREQUIRESSL", "PGSSLROOTCERT",
-                                 "PGSSLCERT", "PGSSLKEY", "PGSSLNEGOTIATION", "PGSSLCRL", "PGCONNECT_TIMEOUT",
-                                 "PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR", "PGDATABASE", "PGUSER", "PGPASSWORD"})
+        for (const auto* name :
+             {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSSLMODE", "PGREQUIRESSL", "PGSSLROOTCERT", "PGSSLCERT",
+              "PGCHANNELBINDING", "PGSSLKEY", "PGSSLNEGOTIATION", "PGSSLCRL", "PGCONNECT_TIMEOUT", "PGSERVICE",
+              "PGSERVICEFILE", "PGSYSCONFDIR", "PGDATABASE", "PGUSER", "PGPASSWORD"})
             set(name, nullptr);
         set("HOME", "/nowhere");
     }
@@ -149,6 +150,19 @@ TEST_F(Upstream, ReadsTheModesOfTlsAsLibpqDoes)
     EXPECT_EQ(refusal("host=db sslmode=always"), "upstream: invalid sslmode value: \"always\"");
 }
 
+TEST_F(Upstream, ReadsChannelBindingAsLibpqDoes)
+{
+    EXPECT_EQ(UpstreamTarget{"host=db"}.channel_binding(), ChannelBinding::prefer);
+    EXPECT_EQ(UpstreamTarget{"postgresql://db/shop?channel_binding=require"}.channel_binding(),
+              ChannelBinding::require);
+    set("PGCHANNELBINDING", "require");
+    EXPECT_EQ(UpstreamTarget{"host=db"}.channel_binding(), ChannelBinding::require);
+    const UpstreamTarget target{"host=db channel_binding=disable"};
+    EXPECT_EQ(target.channel_binding(), ChannelBinding::disable);
+    EXPECT_EQ(own(target, "shop").at("channel_binding"), "disable");
+    EXPECT_EQ(refusal("host=db channel_binding=maybe"), "upstream: invalid channel_binding value: \"maybe\"");
+}
+
 TEST_F(Upstream, NeverAsksForTlsOnAUnixSocket)
 {
     const UpstreamTarget target{"host=/run/pg,db sslmode=require"};
@@ -260,7 +274,7 @@ TEST_F(Upstream, ItsOwnConnectionsAreReadOnlyAndReadAsPgmemoNeedsIt)
     EXPECT_EQ(options.at("application_name"), "pgmemo");
     EXPECT_EQ(options.at("client_encoding"), "UTF8");
     EXPECT_EQ(options.at("connect_timeout"), "5");
-    EXPECT_THAT(options.at("options"), HasSubstr("search_path=pg_catalog"));
+    EXPECT_THAT(options.at("options"), HasSubstr("search_path=pg_catalog,pg_temp "));
     EXPECT_THAT(options.at("options"), HasSubstr("default_transaction_read_only=on"));
     EXPECT_THAT(options.at("options"), Not(HasSubstr("evil")));
 }

@@ -42,7 +42,7 @@ protected:
     /// A client with `credentials` against pgmemo's side; gives how it ends, and the kinds of messages seen.
     std::string run(ClientLogin& server, Credentials credentials, std::string* seen = nullptr)
     {
-        UpstreamLogin client{"ann", std::move(credentials), std::nullopt, derived};
+        UpstreamLogin client{"ann", std::move(credentials), {}, derived};
         auto turn = server.begin();
         for (int i = 0; i < 10; ++i) {
             if (seen && !turn.to_client.empty())
@@ -156,7 +156,7 @@ TEST_F(Logins, SurviveWhateverIsSent)
             if (turn.state == ClientState::denied)
                 break;
         }
-        UpstreamLogin upstream{"ann", Plaintext{"secret"}, std::nullopt, derived};
+        UpstreamLogin upstream{"ann", Plaintext{"secret"}, {}, derived};
         for (int n = 0; n < 3; ++n) {
             const auto turn =
                 upstream.on_message(noise.below(8) == 0 ? noise.byte() : 'R',
@@ -170,7 +170,7 @@ TEST_F(Logins, SurviveWhateverIsSent)
 TEST_F(Logins, UpstreamByEveryMethodOfAKnownPassword)
 {
     const auto asked = [this](Credentials credentials, std::string_view body) {
-        UpstreamLogin login{"ann", std::move(credentials), std::nullopt, derived};
+        UpstreamLogin login{"ann", std::move(credentials), {}, derived};
         const auto turn = login.on_message('R', body);
         return turn.state == UpstreamState::more ? std::string{body_of(turn.to_server)} : turn.denial->detail;
     };
@@ -187,11 +187,11 @@ TEST_F(Logins, UpstreamByEveryMethodOfAKnownPassword)
 
 TEST_F(Logins, AServerThatHasNotProvedItselfIsNotBelieved)
 {
-    UpstreamLogin login{"ann", Plaintext{"secret"}, std::nullopt, derived};
+    UpstreamLogin login{"ann", Plaintext{"secret"}, {}, derived};
     ASSERT_EQ(login.on_message('R', "\0\0\0\x0aSCRAM-SHA-256\0\0"s).state, UpstreamState::more);
     EXPECT_EQ(login.on_message('R', "\0\0\0\0"s).state, UpstreamState::failed);
 
-    UpstreamLogin trusted{"ann", std::monostate{}, std::nullopt, derived};
+    UpstreamLogin trusted{"ann", std::monostate{}, {}, derived};
     EXPECT_EQ(trusted.on_message('R', "\0\0\0\0"s).state, UpstreamState::accepted);
 }
 
@@ -199,14 +199,14 @@ TEST_F(Logins, PostgreSqlsRefusalIsForTheClient)
 {
     std::string error;
     wire::append_error(error, "FATAL", "28P01", "password authentication failed");
-    UpstreamLogin login{"ann", Plaintext{"secret"}, std::nullopt, derived};
+    UpstreamLogin login{"ann", Plaintext{"secret"}, {}, derived};
     EXPECT_FALSE(login.on_message('E', body_of(error)).outdated) << "nothing was answered yet";
-    UpstreamLogin answered{"ann", Plaintext{"secret"}, std::nullopt, derived};
+    UpstreamLogin answered{"ann", Plaintext{"secret"}, {}, derived};
     answered.on_message('R', "\0\0\0\3"s);
     const auto turn = answered.on_message('E', body_of(error));
     EXPECT_EQ(turn.state, UpstreamState::refused);
     EXPECT_TRUE(turn.outdated);
-    UpstreamLogin without{"ann", Plaintext{"secret"}, std::nullopt, derived};
+    UpstreamLogin without{"ann", Plaintext{"secret"}, {}, derived};
     EXPECT_EQ(without.on_message('E', "\0"s).state, UpstreamState::refused) << "no SQLSTATE in it";
 }
 
