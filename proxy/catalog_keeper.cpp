@@ -192,11 +192,12 @@ void CatalogKeeper::State::tend(Database& database, Kept& its, Clock::time_point
     try {
         if (!its.connection)
             its.connection.emplace(target, database.name(), stopping);
+        const auto began = Clock::now();
         const bool in_doubt = database.catalog_id() != 0 && !database.is_usable();
         const bool changed = look(database, its);
         its.polled = Clock::now();
-        its.pause =
-            in_doubt && !changed ? std::clamp(2 * its.pause, its.polled - now, kLongestPause) : Clock::duration{};
+        its.pause = in_doubt && !changed ? std::min(std::max(2 * its.pause, its.polled - began), kLongestPause)
+                                         : Clock::duration{};
         if (std::exchange(its.complained, false))
             spdlog::info("database {}: its catalog can be read again", database.name());
     } catch (const std::exception& error) {
