@@ -251,6 +251,18 @@ def test_a_known_password_works_with_every_method_of_postgresql(start):
     assert WRONG.format("future") in refusal(pgmemo, user="future", password="secret"), "not in the file"
 
 
+def test_one_password_in_several_spellings(start, server):
+    """SASLprep makes them one: in PostgreSQL, which stores it; in pgmemo, which knows it; in libpq, which sends the proof."""
+    stored, known, sent = "pa\u00adss e\u0301", "pass\u00a0\u00e9", "pass \u00e9\u00ad"
+    server.run(f"SET password_encryption = 'scram-sha-256'; CREATE ROLE uni LOGIN PASSWORD '{stored}' IN ROLE by_scram")
+    try:
+        pgmemo = start({"method": "scram", "users": str(users_file(("uni", known)))})
+        assert whoami(pgmemo.session(user="uni", password=sent)) == [("uni", 1)]
+        assert WRONG.format("uni") in refusal(pgmemo, user="uni", password="pass e")
+    finally:
+        server.run("DROP ROLE uni")
+
+
 def test_a_verifier_is_enough_where_postgresql_has_the_same(start, server):
     pgmemo = start({"method": "scram", "users": str(users_file(("sam", secret_of(server, "sam")),
                                                                ("clear", secret_of(server, "clear"))))})

@@ -26,7 +26,10 @@ conftest.TEST_SECONDS = max(conftest.TEST_SECONDS, SECONDS * 3 + 120)
 SCHEMA = """
     CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL, price numeric NOT NULL);
     INSERT INTO items SELECT n, 'item ' || n, n * 10 FROM generate_series(1, 5) n;
-    CREATE TABLE log (n int, what text)"""
+    CREATE TABLE log (n int, what text);
+    CREATE SCHEMA elsewhere;
+    CREATE TABLE elsewhere.items (LIKE items);
+    INSERT INTO elsewhere.items SELECT n, 'other ' || n, n FROM generate_series(1, 5) n"""
 
 _tags = itertools.count(1)
 

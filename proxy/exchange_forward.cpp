@@ -7,8 +7,6 @@
 #include "wire/frontend.hpp"
 
 #include <boost/algorithm/string/predicate.hpp>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include <algorithm>
 #include <utility>
@@ -187,7 +185,7 @@ std::string Exchange::forward_parse(const wire::Frame& frame, std::string& befor
     bool learns = false;
     if (text && group.reads_only && may_look_up() && !session_may_change()) {
         if (const auto entry = description_of(*text)) {
-            told = told_now(XXH3_64bits(cache::reply_of(*entry).data(), cache::reply_of(*entry).size()));
+            told = told_now(sum_of_description(cache::reply_of(*entry)));
         } else {
             told = told_now(0);
             learns = is_describable(*analyse(text->sql()));

@@ -6,9 +6,6 @@
 #include "wire/frontend.hpp"
 #include "wire/integers.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -213,7 +210,7 @@ Exchange::Standing Exchange::standing(Prepared::Named& named)
     const auto entry = description_of(*named.text);
     if (!entry)
         return Standing::unknown;
-    const auto told = told_now(XXH3_64bits(cache::reply_of(*entry).data(), cache::reply_of(*entry).size()));
+    const auto told = told_now(sum_of_description(cache::reply_of(*entry)));
     if (told.description != named.told.description)
         return Standing::changed;
     named.told = told;
@@ -483,8 +480,7 @@ bool Exchange::answer_gathered(Step& step, bool at_sync)
         return false;
     for (auto& op : gathered_) {
         if (op.type == 'P') {
-            const auto description =
-                op.entry ? XXH3_64bits(cache::reply_of(*op.entry).data(), cache::reply_of(*op.entry).size()) : 0;
+            const auto description = op.entry ? sum_of_description(cache::reply_of(*op.entry)) : 0;
             prepared_.prepare_virtually(name_of(op), std::move(op.text), told_now(description));
         } else if (op.type == 'C' && !op.of_portal) {
             prepared_.close_virtually(name_of(op));

@@ -2,9 +2,6 @@
 
 #include "proxy/exchange.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -348,7 +345,7 @@ void Exchange::settle_description(Reading& reading)
     auto* const named = prepared_.find(reading.name);
     if (named == nullptr || named->text != reading.text || reading.is_copy)
         return;
-    const auto description = XXH3_64bits(reading.bytes.data(), reading.bytes.size());
+    const auto description = sum_of_description(reading.bytes);
     if (named->told.description == 0) {
         named->told = reading.told;
         named->told.description = description;

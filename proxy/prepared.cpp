@@ -1,6 +1,10 @@
 #include "proxy/prepared.hpp"
 
 #include "wire/field_reader.hpp"
+#include "wire/integers.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <algorithm>
 #include <iterator>
@@ -16,6 +20,27 @@ constexpr std::size_t kMaxNames = 20000;
 constexpr std::size_t kMaxBindBytes = std::size_t{1} << 20;
 
 } // namespace
+
+std::uint64_t sum_of_description(std::string_view messages)
+{
+    std::string told{messages};
+    for (std::size_t at = 0; at + 5 <= told.size();) {
+        const std::size_t size = std::size_t{1} + wire::read_u32(told.data() + at + 1);
+        if (told[at] == 'T' && size >= 5 && at + size <= told.size()) {
+            wire::FieldReader fields{messages.substr(at + 5, size - 5)};
+            for (auto columns = fields.u16(); columns > 0 && fields.ok(); --columns) {
+                fields.string();
+                const auto origin = at + size - fields.left().size();
+                fields.bytes(4 + 2); // the table's OID and the column's number
+                if (fields.ok())
+                    told.replace(origin, 6, 6, '\0');
+                fields.bytes(4 + 2 + 4 + 2);
+            }
+        }
+        at += size;
+    }
+    return XXH3_64bits(told.data(), told.size());
+}
 
 bool PreparedSource::is_well_formed(std::string_view rest) noexcept
 {

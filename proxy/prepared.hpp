@@ -41,8 +41,13 @@ using PreparedText = std::shared_ptr<const PreparedSource>;
 struct Told {
     std::uint64_t identity = 0;    ///< of the session then
     std::uint64_t database = 0;    ///< the database's word then
-    std::uint64_t description = 0; ///< a hash of what was told; 0: not known
+    std::uint64_t description = 0; ///< sum_of_description() of what was told; 0: not known
 };
+
+/// A hash of ParseComplete, ParameterDescription and RowDescription or NoData, of what PostgreSQL holds a statement to:
+/// names and types. Where the columns come from may change, with search_path or a table made anew.
+/// Source: RevalidateCachedQuery in plancache.c, whose descriptors are made of target lists (ExecCleanTypeFromTL).
+std::uint64_t sum_of_description(std::string_view messages);
 
 /// A session's prepared statements and portals, by the names that the client gave them.
 ///

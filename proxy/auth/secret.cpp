@@ -1,5 +1,7 @@
 #include "proxy/auth/secret.hpp"
 
+#include "proxy/auth/saslprep.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -56,11 +58,6 @@ std::optional<Secret> parse_secret(std::string_view text)
     if (is_md5(text))
         return Secret{Md5Hash{std::string{text}}};
     return Secret{Plaintext{std::string{text}}};
-}
-
-std::string prepared_password(std::string_view password)
-{
-    return std::string{password};
 }
 
 ScramKeys derive_keys(std::string_view password, std::string_view salt, std::uint32_t iterations)

@@ -54,9 +54,6 @@ inline constexpr std::uint32_t kDefaultIterations = 4096; ///< PostgreSQL's own
 inline constexpr std::uint32_t kMostIterations = 1'000'000;
 inline constexpr std::size_t kMostSaltBytes = 256;
 
-/// A password as SCRAM hashes it: prepared by SASLprep where it can be, else its bytes as they are, as PostgreSQL does.
-std::string prepared_password(std::string_view password);
-
 ScramKeys derive_keys(std::string_view password, std::string_view salt, std::uint32_t iterations);
 ScramVerifier verifier_of(const ScramKeys&);
 

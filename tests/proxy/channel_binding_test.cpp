@@ -2,12 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 
 namespace pgmemo::proxy {
 namespace {
 
 using namespace std::string_literals;
+
+TEST(ChannelBinding, HasTheWordsOfLibpq)
+{
+    EXPECT_EQ(parse_channel_binding("disable"), ChannelBinding::disable);
+    EXPECT_EQ(parse_channel_binding("prefer"), ChannelBinding::prefer);
+    EXPECT_EQ(parse_channel_binding("require"), ChannelBinding::require);
+    for (const char* other : {"", "Require", "required"})
+        EXPECT_THROW(parse_channel_binding(other), std::invalid_argument) << other;
+}
 
 TEST(ChannelBinding, IsTakenOutOfTheOffer)
 {
