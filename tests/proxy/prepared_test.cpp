@@ -1,4 +1,5 @@
 #include "proxy/prepared.hpp"
+#include "tests/proxy/messages.hpp"
 
 #include <gtest/gtest.h>
 
@@ -229,6 +230,34 @@ TEST_F(Names, MayHoldAnyByte)
     const std::string name = "\xff\x01'\"" + std::string(16'000, 'n');
     prepares(name, "read");
     EXPECT_EQ(of(name), Texts{"read"});
+}
+
+std::string told(std::string_view name, std::uint32_t table, unsigned number, std::uint32_t type,
+                 std::uint32_t modifier)
+{
+    const auto column = [&](std::string_view called) {
+        return say::text(called) + wire::u32(table) + wire::u16(number) + wire::u32(type) + wire::u16(4) +
+               wire::u32(modifier) + wire::u16(0);
+    };
+    return say::parse_complete() + wire::message('t', wire::u16(1) + wire::u32(23)) +
+           wire::message('T', wire::u16(2) + column("a") + column(name));
+}
+
+TEST(WhatAClientWasTold, IsNamesAndTypesAndNotWhereTheyComeFrom)
+{
+    const auto before = sum_of_description(told("b", 16384, 2, 25, 7));
+    EXPECT_EQ(sum_of_description(told("b", 99999, 5, 25, 7)), before);
+    EXPECT_NE(sum_of_description(told("c", 16384, 2, 25, 7)), before);
+    EXPECT_NE(sum_of_description(told("b", 16384, 2, 23, 7)), before);
+    EXPECT_NE(sum_of_description(told("b", 16384, 2, 25, 8)), before);
+}
+
+TEST(WhatAClientWasTold, MayBeCutAnywhere)
+{
+    const auto whole = told("b", 16384, 2, 25, 7);
+    for (std::size_t size = 0; size < whole.size(); ++size)
+        EXPECT_NE(sum_of_description(whole.substr(0, size)), sum_of_description(whole)) << size;
+    EXPECT_NE(sum_of_description(std::string("T\0\0\0\1abc", 8)), 0u);
 }
 
 } // namespace
