@@ -31,7 +31,8 @@ std::optional<ScramVerifier> parse_verifier(std::string_view text)
     ScramVerifier verifier;
     const auto* const end = first.data() + colon;
     const auto count = std::from_chars(first.data(), end, verifier.iterations);
-    if (count.ec != std::errc{} || count.ptr != end || verifier.iterations == 0)
+    if (count.ec != std::errc{} || count.ptr != end || verifier.iterations == 0 ||
+        verifier.iterations > kMostIterations)
         return std::nullopt;
     auto salt = decode_base64(first.substr(colon + 1));
     const auto stored = decode_digest(second.substr(0, colon2));

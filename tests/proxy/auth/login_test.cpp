@@ -253,6 +253,17 @@ TEST(UsersFile, NamesTheLineAndNeverTheSecret)
     EXPECT_EQ(problem("\"ann\" \"sec\0ret\""s), "users:2: a zero byte");
 }
 
+TEST(Secrets, OfMoreIterationsThanAnybodyWaitsForAreNone)
+{
+    const auto of = [](const std::string& iterations) {
+        const auto key = std::string(43, 'A') + "=";
+        return parse_secret("SCRAM-SHA-256$" + iterations + ":c2FsdA==$" + key + ":" + key);
+    };
+    EXPECT_TRUE(of("1000000"));
+    EXPECT_FALSE(of("1000001"));
+    EXPECT_FALSE(of("4294967296"));
+}
+
 TEST(UsersFile, SurvivesWhateverIsInIt)
 {
     Noise noise{3};
