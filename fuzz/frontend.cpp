@@ -53,7 +53,7 @@ void decode(char type, std::string_view bytes)
 std::string read(std::string_view stream, std::size_t piece, std::size_t max_held)
 {
     std::string out;
-    wire::FrameReader reader{max_held};
+    wire::FrameReader reader{max_held, wire::FrameReader::From::client};
     while (!stream.empty()) {
         const auto room = reader.room(1);
         fuzz::held(!room.empty(), "there is room to read into");

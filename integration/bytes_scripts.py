@@ -270,6 +270,13 @@ WILD = {
     "length -1": query(ONE) + b"Q\xff\xff\xff\xff" + query(ONE),
     "length 1 GB": query(ONE) + b"Q\x40\0\0\0" + query(ONE),
     "sync too long": query(ONE) + b"S\0\0\xff\xff" + query(ONE),
+    "close too long": query(ONE) + close("S", "n" * 10_000) + SYNC + query(ONE),
+    "close of nothing too long": query(ONE) + message("C", b"S" + b"n" * 10_000) + SYNC + query(ONE),
+    "describe too long": parse("", ONE) + bind("", "") + execute() + describe("S", "n" * 10_000) + SYNC + query(ONE),
+    "execute too long": query(ONE) + parse("", ONE) + execute("p" * 10_000) + SYNC + query(ONE),
+    "flush too long": parse("", ONE) + SYNC + parse("", ONE) + message("H", b"x" * 10_000) + query(ONE),
+    "terminate too long": query(ONE) + message("X", b"x" * 10_000) + query(ONE),
+    "copy done too long": query("COPY log FROM STDIN") + message("c", b"x" * 12_000) + query(ONE),
     "copy fail too long": query("COPY log FROM STDIN") + message("f", b"x" * 12_000 + b"\0") + query(ONE),
     "names as long as may be": parse("n" * 9_993, READ) + describe("S", "n" * 9_993) + raw_bind("p" * 9_990, "n" * 9_993, values=[b"1"])
     + execute("p" * 9_990) + close("P", "p" * 9_993) + close("S", "n" * 9_993) + SYNC + query(ONE),

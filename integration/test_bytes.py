@@ -202,6 +202,8 @@ def test_a_script_cut_to_pieces_says_the_same(world, name):
 
 @pytest.mark.parametrize("name", WILD)
 def test_a_wild_script_says_the_same(world, name):
+    if name.endswith("too long") and harness.PG_VERSION < 14:
+        pytest.skip("PostgreSQL 13 has no limit for them: docs/exceptions.md")
     data = fresh(WILD[name])
     rng = random.Random(name)
     for how in ("cold", "warm", "warm again"):

@@ -262,6 +262,43 @@ def test_a_statement_prepared_here_is_refused_when_its_columns_change(house, pai
         pair.both_bytes(execution)
 
 
+def test_a_statement_whose_columns_change_is_prepared_anew_for_a_client_that_asks_for_them(house, pairs):
+    """libpq's PQexecPrepared describes the portal each time: it need not hear of it, be the statement the server's or pgmemo's own."""
+    first, second = warmed(pairs, house), pairs()
+    first.write("CREATE TABLE wider (id int PRIMARY KEY, a text)")
+    first.write("INSERT INTO wider VALUES (1, 'x')")
+    first.warm("SELECT * FROM wider")
+    prepare = parse("s", "SELECT * FROM wider WHERE id = $1") + SYNC
+    execution = bind("", "s", (1,)) + describe("P") + execute() + SYNC
+    for pair in (first, second):
+        pair.both_bytes(prepare)
+    first.both_bytes(execution)
+    count = lambda: house.pgmemo.metrics().sum("pgmemo_prepared_anew_total")  # noqa: E731
+    for turn, change in enumerate(("ADD COLUMN b int DEFAULT 7", "DROP COLUMN a", "ALTER b TYPE text USING b || '!'")):
+        first.write(f"ALTER TABLE wider {change}")
+        first.warm("SELECT count(*) FROM wider")
+        for pair in (first, second):
+            before = count()
+            pair.judge.send(execution)
+            assert pair.judge.until("Z")[0].fields()["C"] == "0A000"
+            pair.judge.ask(close("S", "s") + prepare)
+            pair.both_bytes(execution)
+            pair.both_bytes(execution)
+            assert count() == before + 1, (turn, pair is first)
+    before = hits(house)
+    second.both_bytes(execution)
+    harness.eventually(lambda: hits(house) == before + 1, "it hits")
+    before = count()
+    first.through.ask(query("BEGIN"))
+    first.through.ask(query("ALTER TABLE wider ADD COLUMN c int"))
+    first.through.send(execution)
+    assert [one.fields()["C"] for one in first.through.until("Z") if one.kind == "E"] == ["0A000"]
+    assert count() == before, "PostgreSQL has failed the transaction, and that is what its client hears"
+    first.through.ask(query("ROLLBACK"))
+    for pair in (first, second):
+        pair.both_bytes(execution)
+
+
 def test_a_statement_goes_on_hitting_behind_ddl_elsewhere(house, pairs):
     pair = warmed(pairs, house)
     pair.both_bytes(parse("s", ONE) + describe("S", "s") + SYNC)

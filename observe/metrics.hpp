@@ -63,6 +63,7 @@ struct ThreadMetrics {
     Count invalidations;          ///< version words moved by writes
     Count database_invalidations; ///< of these, a database's own word
     Count probes;                 ///< questions to the server about a session's settings
+    Count prepared_anew;          ///< statements, since their columns had changed
     Count clients_accepted;
     Count clients_refused;
     Count upstream_failures;

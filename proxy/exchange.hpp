@@ -193,6 +193,8 @@ private:
     bool take(const wire::Frame&, Step&, Time now);
     bool take_parse(const wire::Frame&, Gathered&, Time now);
     bool take_bind(const wire::Frame&, Gathered&, Time now);
+    bool may_prepare_anew(const Prepared::Named&, std::string_view bind_body);
+    void prepare_anew_if_told(const wire::Frame&);
     bool take_describe(const wire::Frame&, Gathered&, Time now);
     bool take_execute(const wire::Frame&, Gathered&);
     bool take_close(const wire::Frame&, Gathered&);

@@ -242,6 +242,10 @@ bool Exchange::take(const wire::Frame& frame, Step& step, Time now)
     if (!frame.whole() || gathered_bytes_.size() + frame.bytes.size() > kMaxGatheredBytes ||
         gathered_.size() >= kMaxGatheredMessages || gathered_reply_bytes_ > kMaxReplyBytes || !may_look_up())
         return false;
+    if (is_gathering() && gathered_.back().awaits_describe) {
+        prepare_anew_if_told(frame);
+        return false;
+    }
     if (frame.type == 'S')
         return frame.body.empty() && answer_gathered(step, true);
     if (frame.type == 'H')
@@ -315,8 +319,12 @@ bool Exchange::take_bind(const wire::Frame& frame, Gathered& op, Time now)
     if (const auto* const gathered = gathered_statement(bind->statement)) {
         op.text = gathered->text; // null: closed
     } else if (auto* const named = prepared_.find(bind->statement); named != nullptr && named->text) {
-        if (standing(*named) != Standing::same)
-            return false;
+        if (const auto is = standing(*named); is != Standing::same) {
+            op.awaits_describe = is == Standing::changed && may_prepare_anew(*named, frame.body);
+            op.name_at = op.at + 5;
+            op.name_size = static_cast<std::uint32_t>(bind->portal.size());
+            return op.awaits_describe;
+        }
         op.text = named->text;
     }
     if (!op.text)
@@ -358,6 +366,41 @@ bool Exchange::take_bind(const wire::Frame& frame, Gathered& op, Time now)
     op.tag = statement->tag;
     append_reply(kBindComplete);
     return true;
+}
+
+/// Whether a statement that PostgreSQL would refuse now ("cached plan must not change result type") may be prepared
+/// anew in its client's place, should it ask for the columns: nothing has been run that an error would take back, and
+/// the values mean the same whatever types the parameters have now.
+bool Exchange::may_prepare_anew(const Prepared::Named& named, std::string_view bind_body)
+{
+    if (status() != Status::idle || !description_of(*named.text))
+        return false;
+    const auto values = wire::decode_bind_values(bind_body);
+    if (!values)
+        return false;
+    const auto declared = named.text->types();
+    for (std::size_t i = 0; i < values->size(); ++i)
+        if ((*values)[i].is_binary && (i >= declared.size() || declared[i] == 0))
+            return false;
+    return true;
+}
+
+/// What was bound last is described: then its client learns the columns that it is about to get, and gets them.
+void Exchange::prepare_anew_if_told(const wire::Frame& frame)
+{
+    const auto& bound = gathered_.back();
+    const auto describe = frame.type == 'D' ? wire::decode_describe(frame.body) : wire::Errc::short_field;
+    if (!describe || describe->kind != 'P' || describe->name != name_of(bound))
+        return;
+    const auto bind = wire::decode_bind(std::string_view{gathered_bytes_}.substr(bound.at + 5, bound.size - 5));
+    auto* const named = bind ? prepared_.find(bind->statement) : nullptr;
+    if (named == nullptr || !named->text)
+        return;
+    if (const auto entry = description_of(*named->text)) {
+        prepared_.prepare_virtually(bind->statement, named->text,
+                                    told_now(sum_of_description(cache::reply_of(*entry))));
+        metrics_.prepared_anew.add();
+    }
 }
 
 bool Exchange::take_describe(const wire::Frame& frame, Gathered&, Time)

@@ -115,6 +115,7 @@ struct Gathered {
     std::uint32_t rest_at = 0; ///< of a Bind: where its values begin
     bool executed = false;
     bool closed = false;
+    bool awaits_describe = false; ///< a Bind that only a Describe of its portal may mend
 };
 
 } // namespace pgmemo::proxy

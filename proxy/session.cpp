@@ -102,7 +102,7 @@ void Session::on_failure(std::exception_ptr& first, std::exception_ptr its)
 
 Task<void> Session::client_pump()
 {
-    wire::FrameReader reader{Exchange::kMaxHeld};
+    wire::FrameReader reader{Exchange::kMaxHeld, wire::FrameReader::From::client};
     for (;;) {
         reader.give_back();
         if (!client_.has_read_ahead()) {
@@ -266,7 +266,7 @@ Task<bool> Session::until_quiet()
 
 Task<void> Session::upstream_pump()
 {
-    wire::FrameReader reader{kMaxHeldUpstream};
+    wire::FrameReader reader{kMaxHeldUpstream, wire::FrameReader::From::server};
     Gather gather;
     bool understood = true;
     while (understood) {

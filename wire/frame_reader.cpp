@@ -34,6 +34,25 @@ void keep_buffer(std::vector<char>&& buffer)
 
 } // namespace
 
+std::size_t FrameReader::longest(char type) const noexcept
+{
+    if (from_ == From::server)
+        return kMaxMessage;
+    switch (type) {
+    case 'C': // Close
+    case 'D': // Describe
+    case 'E': // Execute
+    case 'H': // Flush
+    case 'S': // Sync
+    case 'X': // Terminate
+    case 'c': // CopyDone
+    case 'f': // CopyFail
+        return kMaxSmallMessage;
+    default:
+        return kMaxMessage;
+    }
+}
+
 std::span<char> FrameReader::room(std::size_t at_least)
 {
     if (const std::size_t unread = end_ - begin_; rest_ == 0 && unread >= kHeader) {
@@ -72,7 +91,7 @@ Result<std::optional<Frame>> FrameReader::next() noexcept
     if (unread < kHeader)
         return std::optional<Frame>{};
     const std::size_t length = read_u32(at + 1);
-    if (length < 4 || length > kMaxMessage)
+    if (length < 4 || length > longest(*at))
         return Errc::bad_length;
     const std::size_t size = length + 1;
     if (size > unread && size <= max_held_)

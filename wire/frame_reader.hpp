@@ -31,15 +31,19 @@ struct Frame {
 ///           held, once give_back() was called: an idle connection costs no buffer.
 /// Errors:   Errc::bad_length is final: nothing after it can be found; unread() holds what is left.
 /// Source:   PostgreSQL documentation, "Message Formats": the length word counts itself, not the type byte. A message
-/// is at
-///           most 1 GB - 1 (PQ_LARGE_MESSAGE_LIMIT in src/include/libpq/libpq.h); the smaller limits of single types
-///           are the server's to enforce.
+///           is at most 1 GB - 1 (PQ_LARGE_MESSAGE_LIMIT in src/include/libpq/libpq.h), and of a client one that needs
+///           no room at most 10,000 bytes (PQ_SMALL_MESSAGE_LIMIT; SocketBackend in src/backend/tcop/postgres.c, since
+///           PostgreSQL 14), behind which the server closes the connection without a word.
 class FrameReader {
 public:
     static constexpr std::size_t kMaxMessage = 0x3fffffff;
+    static constexpr std::size_t kMaxSmallMessage = 10'000;
 
-    explicit FrameReader(std::size_t max_held)
+    enum class From { server, client };
+
+    FrameReader(std::size_t max_held, From from)
         : max_held_(max_held)
+        , from_(from)
     {
     }
 
@@ -56,7 +60,10 @@ public:
     std::size_t held() const noexcept { return buffer_.size(); }
 
 private:
+    std::size_t longest(char type) const noexcept;
+
     std::size_t max_held_;
+    From from_;
     std::vector<char> buffer_;
     std::size_t begin_ = 0; // unread bytes are [begin_, end_)
     std::size_t end_ = 0;

@@ -24,7 +24,7 @@ import time
 import harness
 import psycopg2
 
-from .replies import SHARED, Link, comparable, has_failed, has_lost_function, has_timed_out, readable, same_name, without_oids
+from .replies import SHARED, Link, comparable, has_changed_columns, has_failed, has_lost_function, has_timed_out, readable, same_name, without_oids
 
 A, B = "fuza_", "fuzb_"
 LOCK_TIMEOUT = "60ms"
@@ -203,6 +203,15 @@ class Round:
         got, wanted = self.without_waits(trio, step, got, wanted, not idle)
         if got is None:
             return
+        if step.action == "named" and idle and has_changed_columns(wanted) and not has_changed_columns(got):
+            self.arena.counts["prepared anew"] += 1
+            trio.shadow.prepare_anew(step)
+            wanted = trio.shadow.ask(step)
+            trio.twin.prepare_anew(step)
+            if twin:
+                twin = trio.twin.ask(step)
+            else:
+                self.parse_by_twin(trio, step)
         if has_lost_function(wanted) and not has_failed(got):
             self.arena.counts["lost functions"] += 1
             if not idle:

@@ -87,6 +87,10 @@ class Link(wire.Wire):
         self.ask_for(step)
         return self.reply()
 
+    def prepare_anew(self, step):
+        self.prepared.discard(named(step))
+        self.run(f"DEALLOCATE {named(step)}")
+
     def run(self, text):
         return self.ask(Step(0, "query", "session", text))
 
@@ -99,6 +103,11 @@ def has_lost_function(reply):
     """PostgreSQL keeps the OIDs of functions in a prepared statement and is not told when one is dropped. What pgmemo prepares later
     than its client did finds the function that has the name now (docs/exceptions.md)."""
     return any(kind == b"E" and b"Mcache lookup failed for function" in body for kind, body in reply)
+
+
+def has_changed_columns(reply):
+    """A prepared statement that PostgreSQL refuses since its columns have changed; pgmemo prepares it anew (docs/exceptions.md)."""
+    return any(kind == b"E" and b"RRevalidateCachedQuery\0" in body for kind, body in reply)
 
 
 def has_failed(reply):

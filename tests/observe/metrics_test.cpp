@@ -66,6 +66,7 @@ TEST(Metrics, OfAllThreadsAreAddedUp)
     two.client_bytes_in.add(100);
     two.upstream_bytes_out.add(200);
     one.probes.add(6);
+    one.prepared_anew.add(13);
     one.clients_accepted.add(7);
     one.clients_refused.add(8);
     one.upstream_failures.add(9);
@@ -88,6 +89,7 @@ TEST(Metrics, OfAllThreadsAreAddedUp)
     EXPECT_EQ(read["pgmemo_bytes_total{side=\"client\",direction=\"out\"}"], 0);
     EXPECT_EQ(read["pgmemo_bytes_total{side=\"upstream\",direction=\"out\"}"], 200);
     EXPECT_EQ(read["pgmemo_settings_probes_total"], 6);
+    EXPECT_EQ(read["pgmemo_prepared_anew_total"], 13);
     EXPECT_EQ(read["pgmemo_clients_accepted_total"], 7);
     EXPECT_EQ(read["pgmemo_clients_refused_total"], 8);
     EXPECT_EQ(read["pgmemo_upstream_failures_total"], 9);

@@ -455,6 +455,70 @@ TEST_F(Groups, WhoseStatementIsAnotherNowAreRefused)
     EXPECT_FALSE(other.is_blind());
 }
 
+/// A statement `s` of `other` that only pgmemo has prepared, and that has other columns since.
+class ChangedColumns : public Groups {
+protected:
+    ChangedColumns()
+    {
+        const auto prepare = say::parse("s", kReadAccounts);
+        fills(app, prepare, say::parse_complete());
+        EXPECT_TRUE(hits(other, prepare, say::parse_complete()));
+        app.does("ALTER TABLE accounts ADD COLUMN note text", "ALTER TABLE");
+        world.catalog_is_read();
+        app.description = say::parameters() + say::columns("more");
+        app.does_group(say::parse("again", kReadAccounts), say::parse_complete());
+    }
+};
+
+TEST_F(ChangedColumns, ArePreparedAnewForAClientThatAsksForThem)
+{
+    const auto run = say::bind("", "s") + say::describe('P', "") + say::execute();
+    other.client(run + say::sync());
+    EXPECT_EQ(other.sent(), say::parse("s", kReadAccounts) + run + say::sync());
+    const auto reply = say::bind_complete() + say::columns("more") + rows();
+    other.server(say::parse_complete() + reply + say::ready('I'));
+    EXPECT_EQ(other.seen(), reply + say::ready('I'));
+    EXPECT_EQ(world.metrics.prepared_anew.read(), 1u);
+    EXPECT_TRUE(hits(other, run, reply)) << "and it hits again";
+}
+
+TEST_F(ChangedColumns, AreRefusedWhereTheNextMessageIsAnother)
+{
+    const auto run = say::bind("", "s") + say::describe('S', "s") + say::execute();
+    EXPECT_EQ(other.client(say::bind("", "s")).kind, Kind::hold);
+    other.client(say::describe('S', "s") + say::execute() + say::sync());
+    EXPECT_EQ(other.sent(), run + say::sync());
+    EXPECT_EQ(world.metrics.prepared_anew.read(), 0u);
+}
+
+TEST_F(ChangedColumns, AreRefusedInATransaction)
+{
+    other.begins();
+    other.client(say::bind("", "s") + say::describe('P', "") + say::execute() + say::sync());
+    EXPECT_EQ(world.metrics.prepared_anew.read(), 0u);
+}
+
+TEST_F(Groups, AreNotPreparedAnewIfABinaryValueMightNowMeanSomethingElse)
+{
+    const auto described = say::parameters({23}) + say::columns("abalance");
+    const auto prepare = say::parse("s", kReadByKey);
+    app.description = described;
+    fills(app, prepare, say::parse_complete());
+    EXPECT_TRUE(hits(other, prepare, say::parse_complete()));
+    app.does("ALTER TABLE accounts ALTER aid TYPE bigint", "ALTER TABLE");
+    world.catalog_is_read();
+    app.description = say::parameters({20}) + say::columns("more");
+    app.does_group(say::parse("again", kReadByKey), say::parse_complete());
+    const auto binary = wire::message('B', say::text("") + say::text("s") + wire::u16(1) + wire::u16(1) + wire::u16(1) +
+                                               value(std::string(4, '\0')) + wire::u16(0));
+    other.client(binary + say::describe('P', "") + say::execute() + say::sync());
+    EXPECT_EQ(world.metrics.prepared_anew.read(), 0u);
+    other.server(say::error("26000") + say::ready('I'));
+    other.seen();
+    other.client(bind_one("7", "s") + say::describe('P', "") + say::execute() + say::sync());
+    EXPECT_EQ(world.metrics.prepared_anew.read(), 1u) << "text is read as what the parameter is now";
+}
+
 // What must not wedge or break it
 
 TEST_F(Groups, TooLongToBeGatheredAreStreamed)

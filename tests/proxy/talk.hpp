@@ -136,7 +136,7 @@ public:
     Step client(std::string_view messages)
     {
         Step last;
-        cut(messages, Exchange::kMaxHeld, [&](const wire::Frame& frame) {
+        cut(messages, {Exchange::kMaxHeld, wire::FrameReader::From::client}, [&](const wire::Frame& frame) {
             auto step = exchange_->on_client(frame, world_.now);
             if (step.kind == Step::Kind::ask && frame.type != 'Q' && is_question(step.upstream)) {
                 if (step.upstream[0] == 'Q') // a BEGIN before it
@@ -170,7 +170,7 @@ public:
     Passage server(std::string_view messages)
     {
         Passage last;
-        cut(messages, 8192, [&](const wire::Frame& frame) {
+        cut(messages, {8192, wire::FrameReader::From::server}, [&](const wire::Frame& frame) {
             last = exchange_->on_upstream(frame, world_.now);
             seen_ += last.before;
             if (last.relay)
@@ -282,9 +282,8 @@ public:
 
 private:
     template <class Do>
-    static void cut(std::string_view messages, std::size_t max_held, Do with)
+    static void cut(std::string_view messages, wire::FrameReader reader, Do with)
     {
-        wire::FrameReader reader{max_held};
         bool goes_on = true;
         while (!messages.empty()) {
             const auto room = reader.room(1);

@@ -70,7 +70,7 @@ TEST(FrameReader, ReadsTheSameHoweverTcpCutsIt)
 {
     const std::string sent = message('P', z("\0SELECT 1\0")) + message('B', "") + message('S', "");
     at_every_cut(sent, [&](const Pieces& pieces) {
-        FrameReader reader{1024};
+        FrameReader reader{1024, FrameReader::From::server};
         const auto heard = read_all(reader, pieces);
         EXPECT_EQ(heard.types, "PBS");
         EXPECT_EQ(heard.bodies, (std::vector<std::string>{z("\0SELECT 1\0"), "", ""}));
@@ -87,7 +87,7 @@ TEST(FrameReader, LosesNothingHoweverLittleItMayHold)
     for (std::size_t max_held = 0; max_held <= sent.size(); ++max_held) {
         SCOPED_TRACE(max_held);
         at_every_cut(sent, [&](const Pieces& pieces) {
-            FrameReader reader{max_held};
+            FrameReader reader{max_held, FrameReader::From::server};
             const auto heard = read_all(reader, pieces);
             EXPECT_EQ(heard.types, "PSd");
             EXPECT_EQ(heard.bytes, sent);
@@ -100,7 +100,7 @@ TEST(FrameReader, YieldsAMessageThatItMayHoldOnlyWhole)
 {
     const std::string sent = message('Q', z("SELECT 1"));
     at_every_cut(sent, [&](const Pieces& pieces) {
-        FrameReader reader{sent.size()};
+        FrameReader reader{sent.size(), FrameReader::From::server};
         std::size_t received = 0;
         for (const auto piece : pieces) {
             receive(reader, piece);
@@ -125,7 +125,7 @@ TEST(FrameReader, ReadsHundredsOfMessagesInOneRead)
         sent += message(type, std::string(static_cast<std::size_t>(i % 40), type));
         types += type;
     }
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     const auto heard = read_all(reader, {sent});
     EXPECT_EQ(heard.types, types);
     EXPECT_EQ(heard.bytes, sent);
@@ -136,7 +136,7 @@ TEST(FrameReader, PassesALargeMessageInPiecesAndNeverHoldsIt)
     constexpr std::size_t kSize = 8u << 20;
     constexpr std::size_t kRead = 16u << 10;
     const std::string sent = message('d', std::string(kSize, 'x')) + message('c', "");
-    FrameReader reader{64u << 10};
+    FrameReader reader{64u << 10, FrameReader::From::server};
     std::string types;
     std::size_t passed = 0;
     std::size_t most_held = 0;
@@ -161,7 +161,7 @@ TEST(FrameReader, PassesALargeMessageInPiecesAndNeverHoldsIt)
 
 TEST(FrameReader, TellsTheHeaderOfALargeMessageBeforeItsBodyArrives)
 {
-    FrameReader reader{16};
+    FrameReader reader{16, FrameReader::From::server};
     receive(reader, header('d', 4 + 1000));
     auto frame = reader.next();
     ASSERT_TRUE(frame && *frame);
@@ -176,7 +176,7 @@ TEST(FrameReader, TellsTheHeaderOfALargeMessageBeforeItsBodyArrives)
 
 TEST(FrameReader, GivesRoomForTheMessageThatHasBegun)
 {
-    FrameReader reader{1u << 20};
+    FrameReader reader{1u << 20, FrameReader::From::server};
     const std::string sent = message('D', std::string(200'000, 'x'));
     receive(reader, std::string_view(sent).substr(0, 5));
     ASSERT_TRUE(reader.next());
@@ -189,7 +189,7 @@ TEST(FrameReader, GivesRoomForTheMessageThatHasBegun)
 
 TEST(FrameReader, GivesNoRoomForAMessageThatPassesInPieces)
 {
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     receive(reader, header('D', FrameReader::kMaxMessage));
     EXPECT_LT(reader.room(4096).size(), 1u << 20) << "a length that was only claimed must not cost memory";
 }
@@ -198,7 +198,7 @@ TEST(FrameReader, KeepsWhatIsUnreadWhenRoomMovesIt)
 {
     const std::string first = message('Q', std::string(20'000, 'a'));
     const std::string second = message('Q', std::string(30'000, 'b'));
-    FrameReader reader{1u << 20};
+    FrameReader reader{1u << 20, FrameReader::From::server};
     receive(reader, first + second.substr(0, 100));
     Heard heard;
     hear(reader, heard);
@@ -212,7 +212,7 @@ TEST(FrameReader, KeepsWhatIsUnreadWhenRoomMovesIt)
 
 TEST(FrameReader, AlwaysGivesTheRoomThatIsAskedFor)
 {
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     for (const std::size_t size : {1u, 100u, 32'768u, 32'769u, 1'000'000u, 1u}) {
         EXPECT_GE(reader.room(size).size(), size);
     }
@@ -230,7 +230,7 @@ class RefusesLength : public testing::TestWithParam<BadLength> {};
 
 TEST_P(RefusesLength, ForEver)
 {
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     const std::string bad = header('Q', GetParam().length) + "SELECT";
     const auto heard = read_all(reader, {message('S', "") + bad});
     EXPECT_EQ(heard.types, "S") << "what stood before it is good";
@@ -250,9 +250,34 @@ INSTANTIATE_TEST_SUITE_P(FrameReader, RefusesLength,
                                          BadLength{"SmallestSigned", 0x80000000}, BadLength{"MinusOne", 0xffffffff}),
                          [](const auto& row) { return row.param.name; });
 
+class SmallMessage : public testing::TestWithParam<char> {};
+
+TEST_P(SmallMessage, OfAClientIsAtMostTenThousandBytes)
+{
+    const char type = GetParam();
+    FrameReader client{64u << 10, FrameReader::From::client};
+    const std::string most = message(type, std::string(9'996, 'x'));
+    EXPECT_EQ(read_all(client, {most}).types, std::string(1, type));
+    FrameReader again{64u << 10, FrameReader::From::client};
+    const std::string over = message(type, std::string(9'997, 'x'));
+    EXPECT_TRUE(read_all(again, {over}).failed);
+    EXPECT_EQ(again.unread(), over) << "PostgreSQL shall judge it";
+    FrameReader server{64u << 10, FrameReader::From::server};
+    EXPECT_FALSE(read_all(server, {over}).failed) << "a server's messages of these letters are others";
+}
+
+INSTANTIATE_TEST_SUITE_P(FrameReader, SmallMessage, testing::Values('C', 'D', 'E', 'H', 'S', 'X', 'c', 'f'));
+
+TEST(FrameReader, TakesALongQueryOfAClient)
+{
+    FrameReader reader{64u << 10, FrameReader::From::client};
+    for (const char type : {'Q', 'P', 'B', 'd', 'p'})
+        EXPECT_FALSE(read_all(reader, {message(type, std::string(20'000, 'x'))}).failed) << type;
+}
+
 TEST(FrameReader, TakesTheShortestAndTheLongestLength)
 {
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     receive(reader, header('S', 4) + header('d', FrameReader::kMaxMessage));
     auto frame = reader.next();
     ASSERT_TRUE(frame && *frame);
@@ -264,7 +289,7 @@ TEST(FrameReader, TakesTheShortestAndTheLongestLength)
 
 TEST(FrameReader, JudgesALengthOnlyWhenAllOfItIsThere)
 {
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     receive(reader, header('Q', 0xffffffff).substr(0, 4));
     EXPECT_TRUE(reader.next());
     receive(reader, "\xff");
@@ -275,12 +300,12 @@ TEST(FrameReader, JudgesALengthOnlyWhenAllOfItIsThere)
 
 TEST(FrameReader, HoldsNothingBeforeTheFirstByte)
 {
-    EXPECT_EQ(FrameReader{1u << 20}.held(), 0u);
+    EXPECT_EQ(FrameReader(1u << 20, FrameReader::From::server).held(), 0u);
 }
 
 TEST(FrameReader, FreesItsBufferWhenNothingIsUnread)
 {
-    FrameReader reader{1024};
+    FrameReader reader{1024, FrameReader::From::server};
     read_all(reader, {message('S', "")});
     EXPECT_GT(reader.held(), 0u);
     reader.give_back();
@@ -293,7 +318,7 @@ TEST(FrameReader, KeepsItsBufferWhileAMessageIsUnfinished)
     const std::string sent = message('Q', z("SELECT 1"));
     for (std::size_t cut = 1; cut < sent.size(); ++cut) {
         SCOPED_TRACE(cut);
-        FrameReader reader{1024};
+        FrameReader reader{1024, FrameReader::From::server};
         receive(reader, sent.substr(0, cut));
         reader.give_back();
         EXPECT_EQ(reader.unread(), sent.substr(0, cut));
@@ -306,7 +331,7 @@ TEST(FrameReader, KeepsItsBufferWhileAMessageIsUnfinished)
 
 TEST(FrameReader, RemembersALargeMessageWhenItsBufferIsGivenBackInBetween)
 {
-    FrameReader reader{16};
+    FrameReader reader{16, FrameReader::From::server};
     Heard heard;
     const std::string sent = message('d', std::string(100, 'x')) + message('c', "");
     receive(reader, sent.substr(0, 50));
@@ -322,7 +347,7 @@ TEST(FrameReader, RemembersALargeMessageWhenItsBufferIsGivenBackInBetween)
 
 TEST(FrameReader, ShrinksAgainAfterALargeMessage)
 {
-    FrameReader reader{1u << 20};
+    FrameReader reader{1u << 20, FrameReader::From::server};
     read_all(reader, {message('D', std::string(900'000, 'x'))});
     reader.give_back();
     read_all(reader, {message('S', "")});
@@ -332,8 +357,8 @@ TEST(FrameReader, ShrinksAgainAfterALargeMessage)
 TEST(FrameReader, SharesNoBufferWithAnother)
 {
     for (int round = 0; round < 3; ++round) { // from the second round on the buffers have been used before
-        FrameReader one{1024};
-        FrameReader other{1024};
+        FrameReader one{1024, FrameReader::From::server};
+        FrameReader other{1024, FrameReader::From::server};
         receive(one, message('Q', z("one")));
         receive(other, message('Q', z("other")));
         EXPECT_EQ((*one.next())->body, z("one"));
@@ -349,7 +374,7 @@ TEST(FrameReader, IsInAMessageFromItsFirstByteToItsLast)
 {
     const std::string sent = message('Q', z("SELECT 1"));
     for (const std::size_t max_held : {0u, 1024u}) {
-        FrameReader reader{max_held};
+        FrameReader reader{max_held, FrameReader::From::server};
         Heard heard;
         EXPECT_FALSE(reader.in_message());
         for (std::size_t i = 0; i < sent.size(); ++i) {
@@ -374,7 +399,7 @@ TEST(FrameReader, LosesNothingOfAnyStreamOfMessages)
             types += noise.byte();
             sent += message(types.back(), noise.bytes(noise.below(noise.below(8) == 0 ? 100'000 : 200)));
         }
-        FrameReader reader{noise.below(4) == 0 ? noise.below(64) : noise.below(120'000)};
+        FrameReader reader{noise.below(4) == 0 ? noise.below(64) : noise.below(120'000), FrameReader::From::server};
         Heard heard;
         for (std::size_t at = 0; at < sent.size();) {
             const std::size_t size = std::min(1 + noise.below(noise.below(2) == 0 ? 7 : 50'000), sent.size() - at);
@@ -398,7 +423,7 @@ TEST(FrameReader, LosesNothingOfBytesWithoutMeaning)
     for (int round = 0; round < 2000; ++round) {
         SCOPED_TRACE(round);
         const std::string sent = noise.bytes(noise.below(300));
-        FrameReader reader{noise.below(400)};
+        FrameReader reader{noise.below(400), FrameReader::From::server};
         Heard heard;
         for (std::size_t at = 0; at < sent.size();) {
             const std::size_t size = std::min(1 + noise.below(40), sent.size() - at);
