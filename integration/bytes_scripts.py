@@ -186,6 +186,8 @@ SCRIPTS = {
         group(close("S", "t")), group(raw_bind(b"", b"s", values=[b"1"])), group(), q("ROLLBACK"), group(run()),
         group(close("S", "s")), q("BEGIN"), q("SELECT %1/0"), group(parse("s", READ)), q("ROLLBACK"), group(run()),
         group(close("S", "s"))],
+    "answered, and then needed in a transaction that failed": [
+        group(parse("s", READ)), q("BEGIN"), q("SELECT %1/0"), group(run()), q("ROLLBACK"), group(close("S", "s"))],
     "prepared, and first needed behind an error": [
         group(parse("s", READ)), group(parse("", BAD), run()), group(parse("", BAD), close("S", "s"), run(value=b"3")), group(run()),
         group(run(value=b"x"), run(value=b"4")), group(run(value=b"4")), group(parse("", BAD), parse("t", READ)), group(run("t")),

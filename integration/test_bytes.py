@@ -46,15 +46,19 @@ class Side:
         return wire.Wire(self.port, self.database)
 
     def at_once(self, pieces):
-        """Everything that comes back for bytes sent in these pieces, to the end of the connection."""
+        """Everything that comes back for bytes sent in these pieces, to the end of the connection, and whether it ended
+        before the server had read them all."""
         client = self.connect()
-        with contextlib.suppress(OSError):  # it may close before all was said
+        is_cut = False
+        try:
             for piece in pieces:
                 client.send(piece)
             client.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            is_cut = True
         got = client.rest()
         client.close()
-        return got
+        return comparable(got), is_cut or client.was_reset
 
     def steps(self, steps):
         """The replies to each step on one connection; a step is sent when the one before is answered."""
@@ -76,22 +80,43 @@ class Side:
         return got
 
 
+def plain(kind, body):
+    """What is compared of a message: not the pid in a notification, and not where in the server's source a failed
+    transaction was noticed."""
+    if kind == "A":
+        return kind, body[4:]
+    if kind == "E" and b"\0C25P02\0" in body:
+        return kind, b"\0".join(field for field in body.split(b"\0") if field[:1] not in (b"F", b"L", b"R"))
+    return kind, body
+
+
 def comparable(data):
-    """Bytes as messages, for a person to read when they differ; without the pid in notifications."""
+    """Bytes as messages, for a person to read when they differ."""
     got = []
     while len(data) >= 5:
         kind, size = struct.unpack("!ci", data[:5])
         if size < 4 or len(data) < size + 1:
             break
-        body = data[5:size + 1]
-        got.append((kind.decode("latin-1"), body[4:] if kind == b"A" else body))
+        got.append(plain(kind.decode("latin-1"), data[5:size + 1]))
         data = data[size + 1:]
     return got + ([data] if data else [])
 
 
+def is_refused(replies):
+    return bool(replies) and replies[-1][0] == "E" and replies[-1][1].startswith(b"SFATAL\0")
+
+
+def is_cut_short(one, other):
+    """Whether they differ in what is lost when PostgreSQL ends a connection of which it has not read all: the kernel then
+    resets it, and drops what it has not sent yet (small segments behind ten that are not acknowledged). What pgmemo never
+    got it cannot pass on; its own end of the connection is then an orderly one."""
+    one, other = ([reply for reply in side if isinstance(reply, tuple) and b"\0C08006\0" not in reply[1]] for side in (one, other))
+    shorter, longer = sorted((one, other), key=len)
+    return longer[:len(shorter)] == shorter
+
+
 def comparable_steps(steps):
-    return [[one if isinstance(one, (str, bytes)) else (one.kind, one.body[4:] if one.kind == "A" else one.body)
-             for one in step] for step in steps]
+    return [[one if isinstance(one, (str, bytes)) else plain(one.kind, one.body) for one in step] for step in steps]
 
 
 class World:
@@ -99,6 +124,7 @@ class World:
         template = create_database()
         postgres.run(SCHEMA, template)
         self.names = [create_database(template) for _ in range(3)]
+        self.told = self.cut_short = 0
         self.warm = harness.Pgmemo(postgres.uri(self.names[1]))
         self.off = harness.Pgmemo(postgres.uri(self.names[2]), {"cache": {"enabled": False}})
         self.judge = Side("PostgreSQL", postgres.port, self.names[0])
@@ -113,11 +139,15 @@ class World:
             self.warm.settle(client, "SELECT count(*) FROM items")
 
     def agree(self, ask, about):
-        """`ask(side)` gives the same on every side."""
-        expected = ask(self.judge)
+        """`ask(side)` gives replies, and whether the connection was reset; the replies are the same on every side."""
+        expected, judge_was_reset = ask(self.judge)
         for side in self.others if about not in KNOWN else self.others[1:]:
-            got = ask(side)
+            got, was_reset = ask(side)
+            self.told += 1
             if got == expected:
+                continue
+            if (judge_was_reset or was_reset or is_refused(expected)) and is_cut_short(got, expected):
+                self.cut_short += 1
                 continue
             at = next((i for i, pair in enumerate(zip(got, expected)) if pair[0] != pair[1]), min(len(got), len(expected)))
             raise AssertionError(f"{about}: reply {at} differs\n  {side.name}: {got[at:at + 3]}\n  PostgreSQL: "
@@ -125,10 +155,10 @@ class World:
         return expected
 
     def tell(self, pieces, about):
-        return self.agree(lambda side: comparable(side.at_once(pieces)), about)
+        return self.agree(lambda side: side.at_once(pieces), about)
 
     def converse(self, steps, about):
-        return self.agree(lambda side: comparable_steps(side.steps(steps)), about)
+        return self.agree(lambda side: (comparable_steps(side.steps(steps)), False), about)
 
 
 @pytest.fixture(scope="module")
@@ -144,11 +174,13 @@ def world(postgres):
     world = World(postgres, create)
     yield world
     hits = world.warm.queries("hit"), world.off.queries("hit")
+    print(f"{world.told} comparisons, of which {world.cut_short} were cut short by a reset")
     world.warm.stop()
     world.off.stop()
     for name in made:
         postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
     assert hits[1] == 0, "a cache that is off hits"
+    assert world.cut_short <= 5 + world.told / 50, "replies are lost too often to be PostgreSQL's doing"
 
 
 def fresh(data):

@@ -348,6 +348,29 @@ def test_a_client_that_vanishes_in_a_transaction_leaves_nothing(pgmemo, bystande
     assert bystander.one("SELECT price FROM items WHERE id = 3") == 30
 
 
+def test_nothing_is_done_for_a_client_that_vanished_before_its_turn(pgmemo, bystander, database, direct, postgres):
+    """What is still to be decided on when the client is found to be gone may not reach PostgreSQL undecided."""
+    sql = "SELECT price FROM items WHERE id = 2"
+    pgmemo.warm(bystander, sql)
+    with contextlib.closing(postgres.connect(database)) as other:
+        locker = other.cursor()
+        locker.execute("BEGIN; LOCK TABLE items")
+        client = pgmemo.wire(database)
+        backend = client.one("SELECT pg_backend_pid()")
+        read = wire.query(sql)
+        client.run(sql)
+        client.send(wire.query("SELECT max(id) FROM items") + read + wire.query("SELECT min(id) FROM items") + read +
+                    wire.query("UPDATE items SET price = 222 WHERE id = 2"))
+        harness.eventually(lambda: direct.one(
+            f"SELECT wait_event_type FROM pg_stat_activity WHERE pid = {backend}") == "Lock", "the first waits for the lock")
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        locker.execute("ROLLBACK")
+    harness.eventually(lambda: direct.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}") == 0,
+                       "its backend is gone")
+    assert bystander.one(sql) == direct.one(sql) == 20
+
+
 # --- cancel ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.versions

@@ -121,6 +121,7 @@ class Wire:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
+        self.was_reset = False
         self.key = None
         self.parameters = {}
         self.greeting = []
@@ -209,9 +210,11 @@ class Wire:
         """Everything up to the server's end of the connection."""
         data = self.buffer
         self.buffer = b""
-        with contextlib.suppress(ConnectionResetError):
+        try:
             while got := self.socket.recv(1 << 16):
                 data += got
+        except ConnectionResetError:
+            self.was_reset = True
         return data
 
     def is_silent(self, seconds=0.0):

@@ -122,8 +122,9 @@ Task<void> Session::client_pump()
             break;
     }
     client_done_ = true;
-    // What cannot be read, or has not all come, is PostgreSQL's to judge, behind what was asked before it.
-    if (!reader.unread().empty()) {
+    // What cannot be read, or has not all come, is PostgreSQL's to judge, behind what was asked before it. But what
+    // nobody has decided on, since the client was found to be gone before, is not sent: a write may be in it.
+    if (!client_gone_ && !upstream_ended_ && !reader.unread().empty()) {
         to_upstream_.own(std::string{reader.unread()});
         co_await write_all(upstream_, to_upstream_);
     }
