@@ -371,6 +371,20 @@ def test_nothing_is_done_for_a_client_that_vanished_before_its_turn(pgmemo, byst
     assert bystander.one(sql) == direct.one(sql) == 20
 
 
+@pytest.mark.versions
+def test_nothing_is_done_behind_a_message_that_ends_the_connection(pgmemo, bystander, database, direct):
+    """PostgreSQL 13 would read on behind a Sync that is too long for those that came later."""
+    sql = "SELECT price FROM items WHERE id = 2"
+    pgmemo.warm(bystander, sql)
+    client = pgmemo.wire(database)
+    backend = client.one("SELECT pg_backend_pid()")
+    client.send(wire.message("S", b"x" * 10_000) + wire.query("UPDATE items SET price = 222 WHERE id = 2"))
+    client.rest()
+    harness.eventually(lambda: direct.one(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {backend}") == 0,
+                       "its backend is gone")
+    assert bystander.one(sql) == direct.one(sql) == 20
+
+
 # --- cancel ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.versions

@@ -44,6 +44,14 @@ struct Step {
     std::size_t hits = 0; ///< of a reply: how many of its statements were answered from the cache
 };
 
+/// A request that was answered from the cache as it was read: `before`, then `reply`, then ReadyForQuery.
+struct Hit {
+    std::size_t size = 0;         ///< of the request, in bytes; 0: it is none, or none that is seen at once
+    std::string_view before = {}; ///< lives for ever
+    cache::EntryRef entry = {};
+    std::string_view reply = {}; ///< of the entry
+};
+
 /// What to do with a message from upstream.
 struct Passage {
     std::string before; ///< own bytes to the client first
@@ -80,6 +88,9 @@ public:
 
     using Time = cache::Clock::time_point;
 
+    /// The request that `bytes` begin with, if it is whole and all of it is a hit. Otherwise nothing has happened, and
+    /// its messages are for on_client. The bytes stand between messages of the client.
+    Hit hit(std::string_view bytes, Time now);
     /// `now`: when the message was read.
     Step on_client(const wire::Frame&, Time now);
     Passage on_upstream(const wire::Frame&, Time now);
@@ -182,6 +193,12 @@ private:
         Fill fill; ///< may be closed
         cache::Stamp unless_found;
     };
+
+    // exchange_hit.cpp
+    Hit hit_query(std::string_view bytes, Time now);
+    Hit hit_group(std::string_view bytes, Time now);
+    cache::EntryRef find_query(std::string_view sql, Time now); ///< needs the settings
+    void query_is_hit();
 
     Step on_query(const wire::Frame&, Time now);
     Step decide(const query::Statement&, std::string_view sql, Time now);

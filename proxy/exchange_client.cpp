@@ -113,23 +113,16 @@ Step Exchange::on_query(const wire::Frame& frame, Time now)
         prepared_.forget_all(); // it may hold a DEALLOCATE and a PREPARE
         return step;
     }
-    if (known_) {
-        key_body_.assign(1, 'Q').append(*sql);
-        if (may_look_up()) {
-            if (auto entry = services_.cache.find({known_->identity, key_body_}, now);
-                entry && !reads_own_writes(cache::stamp_of(*entry))) {
-                if (is_quiet()) {
-                    metrics_.hits.add();
-                    has_unseen_hits_ |= status() == Status::in_transaction;
-                    prepared_.query_sent(false);
-                    finished_portal_.reset();
-                    return {Step::Kind::serve, {}, {}, std::move(entry), 1};
-                }
-                // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see
-                // depends on what comes before it.
-                if (only_plain_reads_owed())
-                    return {Step::Kind::wait};
+    if (known_ && may_look_up()) {
+        if (auto entry = find_query(*sql, now)) {
+            if (is_quiet()) {
+                query_is_hit();
+                return {Step::Kind::serve, {}, {}, std::move(entry), 1};
             }
+            // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see depends
+            // on what comes before it.
+            if (only_plain_reads_owed())
+                return {Step::Kind::wait};
         }
     }
     const auto statement = analyse(*sql);

@@ -22,6 +22,7 @@ constexpr auto kUnknownIdleLimit = 1s;
 // An upstream message is looked at whole up to this size; larger ones (rows) pass in pieces.
 constexpr std::size_t kMaxHeldUpstream = 8 * 1024;
 
+constexpr std::size_t kHead = 5; // of a message: its type and length
 constexpr std::string_view kReadyIdle{"Z\0\0\0\5I", 6};
 constexpr std::string_view kReadyInTransaction{"Z\0\0\0\5T", 6};
 
@@ -118,14 +119,20 @@ Task<void> Session::client_pump()
             break;
         metrics_.client_bytes_in.add(size);
         reader.commit(size);
+        const bool goes_on = answer_hits(reader);
+        if (!goes_on)
+            break;
+        if (reader.unread().empty() && to_client_.empty())
+            continue;
         if (!co_await digest(reader))
             break;
     }
     client_done_ = true;
-    // What cannot be read, or has not all come, is PostgreSQL's to judge, behind what was asked before it. But what
-    // nobody has decided on, since the client was found to be gone before, is not sent: a write may be in it.
+    // What cannot be read, or has not all come, is PostgreSQL's to judge, behind what was asked before it: by its head,
+    // so that nothing behind it is done undecided where a server would go on. What waits in vain for its turn, since
+    // the client is gone, is not sent at all.
     if (!client_gone_ && !upstream_ended_ && !reader.unread().empty()) {
-        to_upstream_.own(std::string{reader.unread()});
+        to_upstream_.own(std::string{reader.unread().substr(0, kHead)});
         co_await write_all(upstream_, to_upstream_);
     }
     // What it has asked for is still answered, as PostgreSQL does for a client that has closed its side; then the
@@ -133,13 +140,46 @@ Task<void> Session::client_pump()
     upstream_.shutdown_send();
 }
 
-/// Everything in the reader that is whole. False: nothing more can be read from this client.
-Task<bool> Session::digest(wire::FrameReader& reader)
+/// The requests at the front of the reader that hit, in one write and without a coroutine of their own. What it leaves,
+/// there or to be written, is for digest(). False: the client is gone.
+bool Session::answer_hits(wire::FrameReader& reader)
 {
     const auto read_at = cache::Clock::now();
     last_client_ = read_at;
     if (grant_)
         exchange_->admit_hits(grant_->holds(read_at));
+    if (client_writing_ || !reader.is_between_messages())
+        return true;
+    std::size_t hits = 0;
+    for (;;) {
+        auto hit = exchange_->hit(reader.unread(), read_at);
+        if (hit.size == 0)
+            break;
+        reader.skip(hit.size);
+        to_client_.borrow(hit.before);
+        to_client_.entry(std::move(hit.entry), hit.reply);
+        to_client_.borrow(exchange_->status() == wire::Status::idle ? kReadyIdle : kReadyInTransaction);
+        ++hits;
+    }
+    if (hits == 0)
+        return true;
+    const auto size = to_client_.size();
+    client_gone_ |= !client_.write_some(to_client_);
+    if (client_gone_) {
+        to_client_.clear();
+        return false;
+    }
+    metrics_.client_bytes_out.add(size - to_client_.size());
+    const auto took = cache::Clock::now() - read_at;
+    for (; hits > 0; --hits)
+        metrics_.hit_latency.record(took);
+    return true;
+}
+
+/// Everything in the reader that is whole. False: nothing more can be read from this client.
+Task<bool> Session::digest(wire::FrameReader& reader)
+{
+    const auto read_at = last_client_;
     std::size_t hits = 0;
     bool readable = true;
     for (;;) {

@@ -79,6 +79,7 @@ private:
     void on_failure(std::exception_ptr& first, std::exception_ptr its);
     Task<void> client_pump();
     Task<void> upstream_pump();
+    bool answer_hits(wire::FrameReader&);
     Task<bool> digest(wire::FrameReader&);
     Task<bool> until_quiet();
     Task<bool> send_upstream();

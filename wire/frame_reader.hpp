@@ -54,6 +54,11 @@ public:
 
     Result<std::optional<Frame>> next() noexcept; ///< a frame | not yet | cannot go on
 
+    /// Goes on behind messages that the caller has read by itself: whole ones, at the front of unread(), while
+    /// is_between_messages().
+    void skip(std::size_t size) noexcept { begin_ += size; }
+    bool is_between_messages() const noexcept { return rest_ == 0; }
+
     std::string_view unread() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
     bool in_message() const noexcept { return rest_ > 0 || begin_ != end_; } ///< a message has begun and is not over
     void give_back() noexcept;                                               ///< frees the buffer if nothing is unread

@@ -132,8 +132,29 @@ public:
         return *this;
     }
 
-    /// Messages of the client, each done as told; what came of the last one. One that has to wait ends it.
+    /// What Exchange::hit() answers to the request that these messages begin with; empty: none of them is done.
+    std::string at_once(std::string_view messages)
+    {
+        const auto hit = exchange_->hit(messages, world_.now);
+        if (hit.size == 0)
+            return {};
+        EXPECT_LE(hit.size, messages.size());
+        return std::string{hit.before} + std::string{hit.reply} + say::ready(static_cast<char>(exchange_->status()));
+    }
+
+    /// Messages of the client, each done as told; what came of the last one. One that has to wait ends it. What would
+    /// be answered at once is done both ways, which must say the same.
     Step client(std::string_view messages)
+    {
+        const auto hit = at_once(messages);
+        if (!hit.empty())
+            world_.metrics.hits.add(std::uint64_t{0} - 1); // it is counted below
+        const auto before = seen_.size();
+        auto last = one_by_one(messages);
+        EXPECT_EQ(seen_.substr(before, hit.size()), hit);
+        return last;
+    }
+    Step one_by_one(std::string_view messages)
     {
         Step last;
         cut(messages, {Exchange::kMaxHeld, wire::FrameReader::From::client}, [&](const wire::Frame& frame) {
