@@ -2,9 +2,8 @@
 
 #include "proxy/exchange.hpp"
 
+#include "query/words.hpp"
 #include "wire/frontend.hpp"
-
-#include <boost/algorithm/string/predicate.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -206,7 +205,7 @@ Step Exchange::relay_query(const Statement& statement, std::string_view sql, std
     finished_portal_.reset();
     auto& owed = owed_.emplace_back();
     owed.since = now;
-    owed.may_copy = sql.empty() || boost::algorithm::icontains(sql, "copy");
+    owed.may_copy = sql.empty() || query::contains_any(sql, {"copy"});
     if (miss) {
         owed.fill = std::move(miss->fill);
         owed.unless_found = std::move(miss->unless_found);
@@ -383,8 +382,7 @@ void Exchange::forget_names_if_told(const Statement& statement, std::string_view
     const bool may_rename = statement.reason == Reason::session_command || statement.reason == Reason::multiple ||
                             statement.reason == Reason::unparsed || statement.reason == Reason::encoding ||
                             statement.reason == Reason::utility;
-    if (may_rename && (boost::algorithm::icontains(sql, "deallocate") || boost::algorithm::icontains(sql, "discard") ||
-                       boost::algorithm::icontains(sql, "prepare")))
+    if (may_rename && query::contains_any(sql, {"deallocate", "discard", "prepare"}))
         prepared_.forget_all();
 }
 

@@ -3,10 +3,9 @@
 #include "proxy/exchange.hpp"
 
 #include "query/parameters.hpp"
+#include "query/words.hpp"
 #include "wire/field_reader.hpp"
 #include "wire/frontend.hpp"
-
-#include <boost/algorithm/string/predicate.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -70,10 +69,7 @@ bool may_name(const Statement& statement, std::string_view sql)
     default:
         break;
     }
-    for (const auto* word : {"prepare", "execute", "deallocate", "discard"})
-        if (boost::algorithm::icontains(sql, word))
-            return true;
-    return false;
+    return query::contains_any(sql, {"prepare", "execute", "deallocate", "discard"});
 }
 
 /// The types of ParameterDescription, which begins here.
@@ -315,7 +311,7 @@ void Exchange::on_execute(const wire::Execute& execute, Owed& group, std::string
             continue;
         }
         const auto statement = analyse(text->sql());
-        group.may_copy |= boost::algorithm::icontains(text->sql(), "copy");
+        group.may_copy |= query::contains_any(text->sql(), {"copy"});
         if (may_name(*statement, text->sql()))
             need_names(group, before);
         reason = statement->is_cacheable()                      ? Reason::extended_protocol

@@ -76,6 +76,24 @@ bool names_transaction_setting(std::string_view name) noexcept
            std::equal(kPrefix.begin(), kPrefix.end(), name.begin(), [](char a, char b) { return a == lower(b); });
 }
 
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) noexcept
+{
+    std::array<bool, 256> begins{}; // one of the words
+    for (const auto word : words) {
+        begins[static_cast<unsigned char>(word.front())] = true;
+        begins[static_cast<unsigned char>(word.front() - 'a' + 'A')] = true;
+    }
+    for (; !text.empty(); text.remove_prefix(1)) {
+        if (!begins[static_cast<unsigned char>(text.front())])
+            continue;
+        for (const auto word : words)
+            if (text.size() >= word.size() &&
+                std::equal(word.begin(), word.end(), text.begin(), [](char a, char b) { return a == lower(b); }))
+                return true;
+    }
+    return false;
+}
+
 bool mentions_ddl(std::string_view text)
 {
     return has_word(text, kDdl);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,10 @@ bool names_transaction_setting(std::string_view name) noexcept;
 
 /// A setting's name as it is compared: case does not matter.
 std::string lower_setting(std::string_view name);
+
+/// Whether one of `words`, which are in lower-case ASCII letters, stands anywhere in the text, inside other words too,
+/// in whatever case. Asked of every statement that is forwarded.
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) noexcept;
 
 /// Whether the text of a DO block holds a word that may begin DDL or dynamic SQL.
 bool mentions_ddl(std::string_view text);

@@ -36,5 +36,18 @@ TEST(DdlWords, AreFoundInBlocks)
     EXPECT_FALSE(mentions_ddl("begin insert into created values (1); end"));
 }
 
+TEST(Words, AreFoundAnywhereInAnyCase)
+{
+    EXPECT_TRUE(contains_any("COPY t FROM STDIN", {"copy"}));
+    EXPECT_TRUE(contains_any("select 1; dEaLLocate all", {"discard", "deallocate"}));
+    EXPECT_TRUE(contains_any("select unprepared", {"prepare"})) << "inside another word";
+    EXPECT_TRUE(contains_any("copcopy", {"copy"}));
+    EXPECT_TRUE(contains_any(std::string_view{"a\0copy", 6}, {"copy"})) << "behind a NUL";
+    EXPECT_FALSE(contains_any("cop", {"copy"}));
+    EXPECT_FALSE(contains_any("c opy", {"copy"}));
+    EXPECT_FALSE(contains_any("", {"copy"}));
+    EXPECT_FALSE(contains_any("\xC3opy", {"copy"})) << "not an ASCII letter";
+}
+
 } // namespace
 } // namespace pgmemo::query
