@@ -161,8 +161,14 @@ def comparable(reply, step):
     return reply
 
 
+# What ends a wait for a lock: a statement that was not prepared at the server before waits while it is parsed, and is told
+# where in the text (docs/exceptions.md).
+_ENDED_WAITS = (b"C55P03", b"C57014", b"C40P01")
+
+
 def _without_source(body):
-    return b"\0".join(part for part in body.split(b"\0") if part[:1] not in (b"F", b"L", b"R"))
+    dropped = (b"F", b"L", b"R") + ((b"P",) if _sqlstate(body) in _ENDED_WAITS else ())
+    return b"\0".join(part for part in body.split(b"\0") if part[:1] not in dropped)
 
 
 def _sqlstate(body):
