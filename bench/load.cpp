@@ -343,7 +343,8 @@ int main(int argc, char** argv)
     app.add_option("--write", options.workload.writes, "the same, for writes");
     app.add_option("--writes", options.workload.write_share, "the part of requests that write")
         ->check(CLI::Range(0.0, 1.0));
-    app.add_option("--keys", options.workload.keys, "keys are from 1 to this")->check(CLI::PositiveNumber);
+    app.add_option("--keys", options.workload.keys, "so many keys, from --first on")->check(CLI::PositiveNumber);
+    app.add_option("--first", options.workload.first_key)->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--distribution", options.workload.distribution, "uniform, zipf, zipf:S or sequential")
         ->capture_default_str();
     app.add_option("--connections", options.connections)->check(CLI::PositiveNumber)->capture_default_str();

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 using namespace pgmemo;
 namespace say = proxy::say;
@@ -68,31 +69,36 @@ BENCHMARK(decoding_a_bind);
 
 /// Entries of point SELECTs, each stamped with three words.
 struct Store {
-    static constexpr int kEntries = 10'000;
-
-    Store()
+    explicit Store(std::size_t entries)
+        : count(entries)
+        , cache({.memory_bytes = (64u << 20) + entries * 400, .max_entry_bytes = 1u << 20})
     {
-        for (int i = 0; i < kEntries; ++i) {
-            keys.push_back("E" + std::string{kRead} + std::to_string(10'000'000 + i));
-            auto& versions = cache.versions();
+        auto& versions = cache.versions();
+        for (std::size_t i = 0; i < count; ++i) {
             cache::Words words{&versions.database(5), &versions.wide(5, 1, 1),
                                &versions.slot(5, 1, 1, std::to_string(i))};
             std::sort(words.begin(), words.end());
             words.erase(std::unique(words.begin(), words.end()), words.end());
-            auto fill = cache.begin_fill({identity, keys.back()}, cache::Stamp{words}, 1u << 20, std::nullopt);
+            auto fill = cache.begin_fill({identity, key(i)}, cache::Stamp{words}, 1u << 20, std::nullopt);
             fill.append(say::one_row("1"));
             cache.finish_fill(std::move(fill), now);
         }
     }
+    std::string_view key(std::size_t number)
+    {
+        text.replace(text.size() - 8, 8, std::to_string(10'000'000 + number));
+        return text;
+    }
+    std::size_t count;
     cache::Clock::time_point now = cache::Clock::now();
-    cache::Cache cache{{.memory_bytes = 64u << 20, .max_entry_bytes = 1u << 20}};
+    cache::Cache cache;
     std::shared_ptr<const cache::Identity> identity = cache.identities().intern("database=shop role=app");
-    std::vector<std::string> keys;
+    std::string text = "E" + std::string{kRead} + "........";
 };
 
 Store& store()
 {
-    static Store one;
+    static Store one{10'000};
     return one;
 }
 
@@ -100,19 +106,37 @@ Store& store()
 void looking_up(benchmark::State& state)
 {
     auto& shared = store();
+    std::vector<std::string> keys;
+    for (std::size_t i = 0; i < shared.count; ++i)
+        keys.push_back("E" + std::string{kRead} + std::to_string(10'000'000 + i));
     std::size_t at = static_cast<std::size_t>(state.thread_index()) * 7919;
     for (auto _ : state) {
-        at = (at + 1) % Store::kEntries;
-        auto entry = shared.cache.find({shared.identity, shared.keys[at]}, shared.now);
+        at = (at + 1) % keys.size();
+        auto entry = shared.cache.find({shared.identity, keys[at]}, shared.now);
         benchmark::DoNotOptimize(entry);
     }
 }
 BENCHMARK(looking_up)->Threads(1)->Threads(2)->UseRealTime();
 
+/// The same among more entries than the processor's caches hold, in no order.
+void looking_up_among(benchmark::State& state)
+{
+    Store large{static_cast<std::size_t>(state.range(0))};
+    std::uint64_t at = 1;
+    for (auto _ : state) {
+        at = at * 6364136223846793005u + 1442695040888963407u; // Knuth's
+        auto entry = large.cache.find({large.identity, large.key((at >> 33) % large.count)}, large.now);
+        if (!entry)
+            state.SkipWithError("it was evicted");
+        benchmark::DoNotOptimize(entry);
+    }
+}
+BENCHMARK(looking_up_among)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Arg(10'000'000);
+
 void validating_a_stamp(benchmark::State& state)
 {
     auto& shared = store();
-    const auto entry = shared.cache.find({shared.identity, shared.keys.front()}, shared.now);
+    const auto entry = shared.cache.find({shared.identity, shared.key(0)}, shared.now);
     for (auto _ : state)
         benchmark::DoNotOptimize(cache::is_current(*entry));
 }

@@ -4,6 +4,7 @@ The contestants take turns in short rounds, so that what the machine does beside
 of ratios, round by round, with their least and most. Everything runs on this machine: the load generator takes its share of it.
 """
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -13,9 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import contestants
 import plot
 from contestants import DATABASE, ROOT, Field, harness
 
@@ -37,14 +36,16 @@ ALL = ("null responder", "pgmemo", "postgres", "pgbouncer", "pgpool")
 
 
 class Scenario:
-    """One question in one way. `against`: those that take part; `load`: words for the load generator."""
+    """One question in one way. `against`: those that take part; `load`: words for the load generator; `beside`: for a second one, which
+    asks meanwhile and is not measured."""
 
-    def __init__(self, name, load, against=ALL, warm=True, null=(1, 1), connections=8):
+    def __init__(self, name, load, against=ALL, warm=True, null=(1, 1), connections=8, beside=None):
         self.name = name
         self.load = ["--connections", str(connections), *load]
         self.against = against
         self.warm = warm
         self.null = null
+        self.beside = beside
 
 
 def reads(sql, mode, keys=ACCOUNTS):
@@ -68,6 +69,11 @@ def scenarios():
         yield Scenario(f"{100 - share} % reads, {share} % writes by key, prepared",
                        [*reads(POINT, "prepared"), "--write", UPDATE, "--writes", str(share / 100)],
                        against=("pgmemo", "postgres", "pgbouncer", "pgpool"))
+    yield Scenario("point SELECT, hit, prepared, of half the rows", reads(POINT, "prepared", ACCOUNTS // 2), against=("pgmemo", "postgres"))
+    yield Scenario("point SELECT, hit, prepared, of half the rows, beside a writer of the others", reads(POINT, "prepared", ACCOUNTS // 2),
+                   against=("pgmemo", "postgres"),
+                   beside=["--connections", "1", "--mode", "prepared", "--write", UPDATE, "--writes", "1", "--keys", str(ACCOUNTS // 2),
+                           "--first", str(ACCOUNTS // 2 + 1)])
     for count in (1, 64, 512):
         yield Scenario(f"point SELECT, hit, prepared, {count} connections", reads(POINT, "prepared"), connections=count,
                        against=ALL if count < 64 else ALL[:4])
@@ -80,24 +86,43 @@ def scenarios():
 QUICK = ("point SELECT, hit, simple", "point SELECT, hit, prepared", "forwarded, simple", "forwarded, prepared")
 
 
-def load_once(contestant, words, seconds, threads, warmup=0.2):
-    """One round: what the load generator says, and what the servers used between its lines "begin" and "end"."""
-    process = subprocess.Popen([ROOT / "build" / "load", "--port", str(contestant.port), "--database", DATABASE,
-                                "--threads", str(threads), "--warmup", str(warmup), "--seconds", str(seconds), *words],
-                               stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "begin\n", "the load generator has failed"
-    before = contestant.usage()
-    assert process.stdout.readline() == "end\n", "the load generator has failed"
-    after = contestant.usage()
-    result = json.loads(process.stdout.read())
+def load(contestant, *words):
+    return [ROOT / "build" / "load", "--port", str(contestant.port), "--database", DATABASE, *map(str, words)]
+
+
+@contextlib.contextmanager
+def meanwhile(contestant, words):
+    """A second load generator asks all the while."""
+    if not words:
+        yield
+        return
+    process = subprocess.Popen(load(contestant, "--seconds", 3600, *words), stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def one_round(contestant, scenario, options, warmup=0.2):
+    """What the load generator says, and what the servers used between its lines "begin" and "end"."""
+    with meanwhile(contestant, scenario.beside):
+        process = subprocess.Popen(load(contestant, "--threads", options.load_threads, "--warmup", warmup, "--seconds", options.seconds,
+                                        *scenario.load), stdout=subprocess.PIPE, text=True)
+        if process.stdout.readline() != "begin\n":
+            sys.exit(f"bench: the load generator has failed against {contestant.name}")
+        before = contestant.usage()
+        process.stdout.readline()
+        after = contestant.usage()
+        result = json.loads(process.stdout.read())
     if process.wait() != 0:
-        raise RuntimeError(f"{contestant.name}: {result['errors']} errors")
+        sys.exit(f"bench: {contestant.name} has answered {result['errors']} times with an error")
     result["used"] = {program: after[program].since(before[program]) for program in before}
     return result
 
 
 def syscalls(contestant, words, seconds=1.0):
-    """System calls of the program itself for a request, counted by strace; nullopt where that is not to be had."""
+    """System calls of the program itself for a request, counted by strace; None where that is not to be had."""
     if not shutil.which("strace"):
         return None
     pids = contestant.own_pids()
@@ -115,8 +140,7 @@ def syscalls(contestant, words, seconds=1.0):
         tracer.wait()
         return None
     requests = max(16, int(4000 * seconds / connections) // 16 * 16)
-    subprocess.run([ROOT / "build" / "load", "--port", str(contestant.port), "--database", DATABASE, "--requests", str(requests), *words],
-                   stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(load(contestant, "--requests", requests, *words), stdout=subprocess.DEVNULL, check=True)
     tracer.terminate()
     tracer.wait()
     total = re.search(r"^\s*100[.,]00\s+\S+\s+\S+\s+(\d+)", log.read_text(), re.M)
@@ -132,8 +156,8 @@ def warm_up(contestant, scenario):
             at = words.index(word)
             del words[at:at + 2]
     for _ in range(2):
-        subprocess.run([ROOT / "build" / "load", "--port", str(contestant.port), "--database", DATABASE, "--connections", "1",
-                        "--requests", str(keys), "--distribution", "sequential", *words], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(load(contestant, "--connections", 1, "--requests", keys, "--distribution", "sequential", *words),
+                       stdout=subprocess.DEVNULL, check=True)
 
 
 def spread(values):
@@ -191,7 +215,7 @@ def run_scenario(field, scenario, options):
             note(f"  {scenario.name}: round {number + 1} of {options.rounds}, {name}")
             before = field.contestants["pgmemo"].pgmemo.queries() if name == "pgmemo" else 0
             before_hits = field.contestants["pgmemo"].pgmemo.queries("hit") if name == "pgmemo" else 0
-            rounds[name].append(load_once(chosen[name], scenario.load, options.seconds, options.load_threads))
+            rounds[name].append(one_round(chosen[name], scenario, options))
             if name == "pgmemo":
                 asked = field.contestants["pgmemo"].pgmemo.queries() - before
                 hits = (field.contestants["pgmemo"].pgmemo.queries("hit") - before_hits) / max(asked, 1)

@@ -61,7 +61,8 @@ void Workload::append_request(std::string& out)
     const auto& texts = writes ? writes_ : reads_;
     const auto& text = texts.size() == 1 ? texts.front() : texts[random_() % texts.size()];
     key_.resize(24);
-    const auto end = std::to_chars(key_.data(), key_.data() + key_.size(), keys_.next(random_)).ptr;
+    const auto end =
+        std::to_chars(key_.data(), key_.data() + key_.size(), keys_.next(random_) + options_.first_key - 1).ptr;
     key_.resize(static_cast<std::size_t>(end - key_.data()));
     if (options_.mode == Mode::simple) {
         sql_.clear();

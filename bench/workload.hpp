@@ -21,6 +21,7 @@ struct WorkloadOptions {
     double write_share = 0;          ///< 0 to 1
     std::string distribution = "uniform";
     std::uint64_t keys = 1;
+    std::uint64_t first_key = 1;
 };
 
 /// What one connection asks, one request after the other. In the simple protocol $1 is replaced by the key; otherwise
