@@ -44,6 +44,7 @@ struct Options {
     std::uint64_t requests = 0; ///< of each connection, instead of a time
     bool churn = false;         ///< a connection for each request
     std::uint64_t seed = 1;
+    double linger = 0; ///< seconds that connections stay open behind the last answer
     bool progress = false;
 };
 
@@ -303,6 +304,7 @@ int run(const Options& options)
     }
     const auto counted = options.requests == 0 ? Clock::now() - began : Clock::duration{};
     running.clear();
+    std::this_thread::sleep_for(std::chrono::duration<double>{options.linger});
     if (failed)
         std::rethrow_exception(failed);
     const std::chrono::duration<double> took = options.requests == 0 ? counted : Clock::now() - began;
@@ -361,6 +363,8 @@ int main(int argc, char** argv)
     app.add_option("--requests", options.requests, "of each connection, instead of a time");
     app.add_flag("--churn", options.churn, "a new connection for each request");
     app.add_option("--seed", options.seed)->capture_default_str();
+    app.add_option("--linger", options.linger, "seconds that connections stay open when all is over")
+        ->check(CLI::NonNegativeNumber);
     app.add_flag("--progress", options.progress);
     CLI11_PARSE(app, argc, argv);
     options.workload.mode = mode == "simple" ? Mode::simple : mode == "extended" ? Mode::extended : Mode::prepared;

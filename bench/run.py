@@ -108,6 +108,7 @@ def one_round(contestant, scenario, options, warmup=0.2):
     """What the load generator says, and what the servers used between its lines "begin" and "end"."""
     with meanwhile(contestant, scenario.beside):
         process = subprocess.Popen(load(contestant, "--threads", options.load_threads, "--warmup", warmup, "--seconds", options.seconds,
+                                        "--linger", 0.5,  # so that the backends are still there to be asked what they have used
                                         *scenario.load), stdout=subprocess.PIPE, text=True)
         if process.stdout.readline() != "begin\n":
             sys.exit(f"bench: the load generator has failed against {contestant.name}")
