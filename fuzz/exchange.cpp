@@ -318,11 +318,35 @@ struct Side {
     Server server;
 };
 
+/// A request as drivers send them. What is answered at once must be what its messages are answered one by one.
+void asks(Side& side, Choices& choose)
+{
+    const auto how = choose.byte();
+    const auto name = kNames[choose.below(kNames.size())];
+    std::vector<std::string> messages;
+    if ((how & 1) != 0)
+        messages.push_back(say::parse(name, kTexts[choose.below(3)]));
+    messages.push_back(say::bind("", name));
+    if ((how & 2) != 0)
+        messages.push_back(say::describe('P', ""));
+    messages.push_back(say::execute());
+    messages.push_back(say::sync());
+    std::string whole;
+    for (const auto& message : messages)
+        whole += message;
+    side.talk.seen();
+    const auto hit = side.talk.at_once(whole);
+    for (const auto& message : messages)
+        side.says(message);
+    held(hit.empty() || side.talk.seen() == hit, "a hit at once is what its messages are answered one by one");
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     static const std::array catalogs{query::testing::another_catalog(), query::testing::another_catalog()};
+    testing::FLAGS_gtest_throw_on_failure = true; // for what talk.hpp expects
     Choices choose{fuzz::text_of(data, std::min<std::size_t>(size, 512))};
     proxy::World world{{}, catalogs[0]};
     bool is_honest = true;
@@ -340,8 +364,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 0:
         case 1:
         case 2:
-        case 3:
             side.says(client_message(choose));
+            break;
+        case 3:
+            if ((move & 32) != 0)
+                asks(side, choose);
+            else
+                side.says(client_message(choose));
             break;
         case 4:
             side.answer(1);
