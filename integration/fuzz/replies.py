@@ -121,9 +121,12 @@ def same_name(reply, mark):
 
 
 def without_oids(reply):
-    """OIDs of what users made are different in every database."""
-    return [(kind, _plain_description(body) if kind == b"T" else TOAST.sub(b"pg_toast_N", body) if kind in b"NE" else body)
-            for kind, body in reply]
+    """OIDs of what users made are different in every database; and so is the order in which ANALYZE of a whole database comes to
+    what it may not read, which is where their rows lie in pg_class."""
+    reply = [(kind, _plain_description(body) if kind == b"T" else TOAST.sub(b"pg_toast_N", body) if kind in b"NE" else body)
+             for kind, body in reply]
+    skipped = sorted(one for one in reply if one[0] == b"N" and b'\0Mskipping "' in one[1])
+    return skipped + [one for one in reply if one not in skipped]
 
 
 def _fields(body):
