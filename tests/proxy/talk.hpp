@@ -152,8 +152,10 @@ public:
         const auto before = seen_.size();
         auto last = one_by_one(messages);
         EXPECT_EQ(seen_.substr(before, hit.size()), hit);
+        differs_at_once_ |= seen_.compare(before, hit.size(), hit) != 0;
         return last;
     }
+    bool has_differed_at_once() const noexcept { return differs_at_once_; }
     Step one_by_one(std::string_view messages)
     {
         Step last;
@@ -394,6 +396,7 @@ private:
     std::vector<std::string> held_;
     int group_ = 0;
     bool has_failed_ = false;
+    bool differs_at_once_ = false;
     std::string sent_;
     std::string seen_;
     bool begin_sent_ = false;
