@@ -203,9 +203,10 @@ public:
         case 'P': {
             const auto name = std::string{body.substr(0, body.find('\0'))};
             const auto sql = body.substr(std::min(body.size(), name.size() + 1));
-            if (sql.starts_with("SELEC\0") || sql.find('\0') == std::string_view::npos)
+            const auto text = sql.substr(0, sql.find('\0'));
+            if (text == "SELEC" || text.size() == sql.size())
                 return fail();
-            prepared_[name == "" ? 0 : name == "s" ? 1 : 2] = std::string{sql.substr(0, sql.find('\0'))};
+            prepared_[name == "" ? 0 : name == "s" ? 1 : 2] = std::string{text};
             return say::parse_complete();
         }
         case 'B': {
