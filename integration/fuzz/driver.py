@@ -24,7 +24,7 @@ import time
 import harness
 import psycopg2
 
-from .replies import SHARED, Link, comparable, has_changed_columns, has_failed, has_lost_function, has_timed_out, readable, same_name, without_oids
+from .replies import SHARED, Link, comparable, has_changed_columns, has_failed, has_lost_function, has_refused_to_estimate, has_timed_out, readable, same_name, without_oids
 
 A, B = "fuza_", "fuzb_"
 LOCK_TIMEOUT = "60ms"
@@ -212,8 +212,8 @@ class Round:
                 twin = trio.twin.ask(step)
             else:
                 self.parse_by_twin(trio, step)
-        if has_lost_function(wanted) and not has_failed(got):
-            self.arena.counts["lost functions"] += 1
+        if not has_failed(got) and (has_lost_function(wanted) or has_refused_to_estimate(wanted)):
+            self.arena.counts["lost functions" if has_lost_function(wanted) else "refused by the planner"] += 1
             if not idle:
                 for link in trio.links():
                     link.run("ROLLBACK")

@@ -105,6 +105,12 @@ def has_lost_function(reply):
     return any(kind == b"E" and b"Mcache lookup failed for function" in body for kind, body in reply)
 
 
+def has_refused_to_estimate(reply):
+    """PostgreSQL refuses LIKE over some collations when a plan evaluates it, or when the planner estimates it: which it does once there
+    are statistics. A hit is what it said before ANALYZE."""
+    return any(kind == b"E" and b"Mnondeterministic collations are not supported for" in body for kind, body in reply)
+
+
 def has_changed_columns(reply):
     """A prepared statement that PostgreSQL refuses since its columns have changed; pgmemo prepares it anew (docs/exceptions.md)."""
     return any(kind == b"E" and b"RRevalidateCachedQuery\0" in body for kind, body in reply)
