@@ -107,7 +107,9 @@ std::string client_message(Choices& choose)
         const auto type = static_cast<char>(choose.byte());
         return wire::message(type, choose.bytes(choose.below(24)));
     }
-    default: { // one that comes in pieces
+    default: { // one that comes in pieces; not often, for it takes most of the time
+        if (choose.below(8) != 0)
+            return bind(choose);
         constexpr std::string_view kLarge = "QPBECDd";
         const auto type = kLarge[choose.below(kLarge.size())];
         std::string body = choose.below(2) == 0 ? say::text(name()) + std::string{text()} : std::string{};
