@@ -108,7 +108,7 @@ def one_round(contestant, scenario, options, warmup=0.2):
     """What the load generator says, and what the servers used between its lines "begin" and "end"."""
     with meanwhile(contestant, scenario.beside):
         process = subprocess.Popen(load(contestant, "--threads", options.load_threads, "--warmup", warmup, "--seconds", options.seconds,
-                                        "--linger", 0.5,  # so that the backends are still there to be asked what they have used
+                                        "--linger", 0.3,  # so that the backends are still there to be asked what they have used
                                         *scenario.load), stdout=subprocess.PIPE, text=True)
         if process.stdout.readline() != "begin\n":
             sys.exit(f"bench: the load generator has failed against {contestant.name}")
@@ -279,7 +279,7 @@ def main():
     parser.add_argument("--no-strace", action="store_true", help="system calls are not counted")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 9)
-    options.seconds = options.seconds or (0.8 if options.quick else 2)
+    options.seconds = options.seconds or (0.6 if options.quick else 2)
     wanted = [one for one in scenarios() if options.only in one.name and (not options.quick or one.name in QUICK)]
     if not wanted:
         sys.exit(f"bench: no scenario has '{options.only}' in its name")
