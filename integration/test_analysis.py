@@ -4,6 +4,7 @@ A read that pgmemo must see through is warmed, must stay a hit after a write tha
 true at once after each write that has: compared byte for byte with a session that goes directly to the same PostgreSQL,
 when it misses and when it hits again. Writes come in the simple protocol and in the extended one.
 """
+import contextlib
 import itertools
 import struct
 from dataclasses import dataclass, field
@@ -1920,3 +1921,63 @@ def test_a_column_that_a_rule_tracks(house, reads_by, writes_by):
         writer.close()
     finally:
         pgmemo.stop()
+
+
+MEANINGS = """
+CREATE SCHEMA front; CREATE SCHEMA behind;
+CREATE TABLE front.renamed (id int PRIMARY KEY, b text); INSERT INTO front.renamed VALUES (1, 'front');
+CREATE TABLE behind.pair (id int PRIMARY KEY, b text); INSERT INTO behind.pair VALUES (1, 'behind');
+CREATE TABLE front.one (id int PRIMARY KEY); INSERT INTO front.one VALUES (1);
+CREATE FUNCTION front.read_pair() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT b FROM pair WHERE id = 1); END $$;
+"""
+PAIR = "SELECT b FROM pair WHERE id = 1"
+PAIR_IN_A_FUNCTION = "SELECT front.read_pair() FROM front.one WHERE id = 1"
+
+
+@pytest.mark.parametrize("how", ["by another session", "taken back by its own"])
+def test_what_a_session_has_planned_for_another_table_is_no_answer_for_others(postgres, how):
+    """PostgreSQL keeps plans of prepared statements and of PL/pgSQL that read the table which a name meant when they were made, though
+    another has come to stand before it in the search path. No other session would get these rows directly."""
+    postgres.run("CREATE DATABASE meanings")
+    postgres.run(MEANINGS, "meanings")
+    pgmemo = harness.Pgmemo(postgres)
+    parameters = {"options": "-c search_path=front,behind"}
+    execution = wire.bind("", "s") + wire.execute() + wire.SYNC
+
+    def rows(client, data):
+        client.send(data)
+        return [one.columns()[0] for one in client.until("Z") if one.kind == "D"]
+
+    def unprepared(sql):
+        return wire.parse("", sql) + wire.bind("", "") + wire.execute() + wire.SYNC
+
+    try:
+        if how == "taken back by its own":
+            postgres.run("ALTER TABLE front.renamed RENAME TO pair", "meanings")
+        with contextlib.closing(pgmemo.session("meanings", **parameters)) as client:
+            pgmemo.warm(client, "SELECT id FROM front.one")
+        old, other = (pgmemo.wire("meanings", parameters=parameters) for _ in range(2))
+        old.run("SELECT 1")
+        if how == "taken back by its own":
+            old.run("BEGIN")
+            old.run("ALTER TABLE front.pair RENAME TO renamed")
+        rows(old, wire.parse("s", PAIR) + wire.SYNC)
+        for _ in range(3):
+            assert rows(old, execution) == ["behind"]
+            assert rows(old, wire.query(PAIR_IN_A_FUNCTION)) == ["behind"]
+        if how == "taken back by its own":
+            old.run("ROLLBACK")
+        else:
+            other.run("ALTER TABLE front.renamed RENAME TO pair")
+        harness.eventually(lambda: pgmemo.metrics().sum("pgmemo_databases_without_catalog") == 0, "the catalog is known")
+        for _ in range(3):  # it may be answered as it would be directly, or as others are
+            rows(old, execution)
+            rows(old, wire.query(PAIR_IN_A_FUNCTION))
+        for client in (other, pgmemo.wire("meanings", parameters=parameters)):
+            assert rows(client, unprepared(PAIR)) == ["front"]
+            assert rows(client, wire.query(PAIR_IN_A_FUNCTION)) == ["front"]
+            rows(client, wire.parse("s", PAIR) + wire.SYNC)
+            assert rows(client, execution) == ["front"]
+    finally:
+        pgmemo.stop()
+        postgres.run("DROP DATABASE meanings WITH (FORCE)")

@@ -131,6 +131,7 @@ private:
             group,
             own_begin,
             own_query,
+            own_discard,
             own_question,
             own_group,
             own_keep_alive
@@ -351,6 +352,8 @@ private:
     std::shared_ptr<const Known> known_;  ///< null: to be asked
     std::shared_ptr<const Known> answer_; ///< to a question under way
     std::uint64_t asked_catalog_id_ = 0;
+    /// No plan that the server keeps for this session is older than this catalog; 0: that is not known.
+    std::uint64_t plans_made_under_ = 0;
     std::uint64_t asked_settings_epoch_ = 0;
     std::uint64_t asked_in_vain_ =
         0; ///< catalog id under which the answer was of no use; not asked again before a change

@@ -336,17 +336,24 @@ Step Exchange::ask(Time now, bool keeps_unnamed)
 {
     Step step{Step::Kind::ask, release_begin(now)};
     const auto catalog = database_.catalog();
-    const auto question =
-        query::settings_query(catalog ? std::span{catalog->settings()} : std::span<const std::string>{});
-    if (keeps_unnamed) {
-        append_own_group(step.upstream, question);
-    } else {
-        wire::append_query(step.upstream, question);
-        prepared_.own_query_sent();
-    }
-    auto& owed = owed_.emplace_back();
-    owed.kind = Owed::Kind::own_question;
-    owed.since = now;
+    const auto say = [&](Owed::Kind kind, std::string_view sql) {
+        if (keeps_unnamed) {
+            append_own_group(step.upstream, sql);
+        } else {
+            wire::append_query(step.upstream, sql);
+            prepared_.own_query_sent();
+        }
+        auto& owed = owed_.emplace_back();
+        owed.kind = kind;
+        owed.since = now;
+    };
+    // Plans of prepared statements and of functions in PL/pgSQL go on reading the table that a name meant once, though
+    // another has come to stand before it in the search path. What they answer is no answer for other sessions.
+    // Source: "Plan Caching" in the documentation of PL/pgSQL; src/backend/utils/cache/plancache.c.
+    if (catalog && plans_made_under_ != catalog->id())
+        say(Owed::Kind::own_discard, "DISCARD PLANS");
+    say(Owed::Kind::own_question,
+        query::settings_query(catalog ? std::span{catalog->settings()} : std::span<const std::string>{}));
     answer_ = nullptr;
     asked_catalog_id_ = catalog ? catalog->id() : 0;
     asked_settings_epoch_ = services_.settings_epoch.load(std::memory_order_acquire);

@@ -98,7 +98,8 @@ Passage Exchange::on_upstream(const wire::Frame& frame, Time now)
         break;
     case '1':
     case '3':
-        if (owed.kind != Owed::Kind::own_question && owed.kind != Owed::Kind::own_keep_alive)
+        if (owed.kind != Owed::Kind::own_question && owed.kind != Owed::Kind::own_keep_alive &&
+            owed.kind != Owed::Kind::own_discard)
             go_blind(frame.type == '1' ? "a ParseComplete that nobody was owed"
                                        : "a CloseComplete that nobody was owed");
         break;
@@ -160,7 +161,7 @@ void Exchange::on_ready(Status status, Time now)
     owed_.pop_front();
     started_ = true;
 
-    if (owed.kind == Owed::Kind::own_keep_alive) {
+    if (owed.kind == Owed::Kind::own_keep_alive || owed.kind == Owed::Kind::own_discard) {
         status_ = status; // what a transaction was it still is, or it has failed
         return;
     }
@@ -203,9 +204,11 @@ void Exchange::on_ready(Status status, Time now)
         if (!known_ || owed.error) {
             known_ = nullptr;
             asked_in_vain_ = database_.catalog_id();
-        } else if (status == Status::in_transaction) {
-            transaction_.isolation = known_->read_committed_now ? Isolation::read_committed : Isolation::other;
+            break;
         }
+        plans_made_under_ = asked_catalog_id_;
+        if (status == Status::in_transaction)
+            transaction_.isolation = known_->read_committed_now ? Isolation::read_committed : Isolation::other;
         break;
     default:
         store(owed, now);
@@ -399,7 +402,14 @@ void Exchange::settle_transaction(const Owed& owed, Status status)
 {
     const bool session_changed = owed.effects.changes_session || owed.kind == Owed::Kind::startup ||
                                  (status == Status::idle && transaction_.effects.changes_session);
-    if (session_changed) {
+    // Plans may have been made of a catalog that its transaction has taken back.
+    const bool plans_may_be_wrong =
+        (owed.error && owed.effects.surely_changes) || (status == Status::idle && transaction_.effects.surely_changes);
+    if (owed.kind == Owed::Kind::startup)
+        plans_made_under_ = database_.catalog_id();
+    else if (plans_may_be_wrong)
+        plans_made_under_ = 0;
+    if (session_changed || plans_may_be_wrong) {
         known_ = nullptr;
         asked_in_vain_ = 0;
     }

@@ -143,9 +143,18 @@ class Round:
                 return found.args[0]
         return None
 
+    def discard_plans(self):
+        """pgmemo has the plans of its sessions made anew when the catalog has changed, which may tell what a name has come to mean;
+        directly they would go on as they are (docs/exceptions.md)."""
+        for trio in self.trios.values():
+            for link in trio.links():
+                if link.status in ("I", "T"):
+                    link.run("DISCARD PLANS")
+
     def take(self, step):
         if step.action == "settle":
             self.arena.settle()
+            self.discard_plans()
         elif step.action == "connect":
             self.connect(step)
         elif step.session in self.trios:

@@ -294,5 +294,40 @@ TEST_F(Reads, NothingHitsUnderAnEncodingThatHasChangedToSjis)
     EXPECT_FALSE(app.hits(kReadAccounts));
 }
 
+// Plans that the server keeps
+
+TEST_F(Knows, NothingOfPlansInASessionOfThePresentCatalog)
+{
+    EXPECT_EQ(app.client(say::query("SET TimeZone = 'UTC'")).upstream, "");
+    app.server(say::complete("SET") + say::ready('I'));
+    EXPECT_EQ(app.client(say::query(kReadAccounts)).upstream, question()) << "it has no plan that could be older";
+}
+
+TEST_F(Knows, PlansToBeOfThePresentCatalogOnceTheyWereMadeAnew)
+{
+    world.catalog_is_read();
+    EXPECT_EQ(app.client(say::query(kReadAccounts)).upstream, say::query("DISCARD PLANS") + question());
+    app.answers_settings();
+    app.does("SET TimeZone = 'UTC'", "SET");
+    EXPECT_EQ(app.client(say::query(kReadAccounts)).upstream, question()) << "once for each catalog";
+}
+
+TEST_F(Knows, PlansToBeWrongAfterDdlThatWasTakenBack)
+{
+    app.begins();
+    app.does("ALTER TABLE users RENAME TO people", "ALTER TABLE", 'T');
+    app.does("ROLLBACK", "ROLLBACK", 'I');
+    EXPECT_EQ(app.client(say::query(kReadAccounts)).upstream, say::query("DISCARD PLANS") + question());
+}
+
+TEST_F(Knows, PlansAnewInAGroupOfItsOwn)
+{
+    world.catalog_is_read();
+    app.client(say::parse("", kReadAccounts));
+    EXPECT_EQ(world.metrics.probes.read(), 2u);
+    EXPECT_FALSE(app.is_blind());
+    EXPECT_TRUE(app.sent().starts_with(say::parse("", kReadAccounts)));
+}
+
 } // namespace
 } // namespace pgmemo::proxy

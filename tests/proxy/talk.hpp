@@ -161,6 +161,7 @@ public:
         Step last;
         cut(messages, {Exchange::kMaxHeld, wire::FrameReader::From::client}, [&](const wire::Frame& frame) {
             auto step = exchange_->on_client(frame, world_.now);
+            discard_sent_ |= step.upstream.find("DISCARD PLANS") != std::string::npos && step.kind == Step::Kind::ask;
             if (step.kind == Step::Kind::ask && frame.type != 'Q' && is_question(step.upstream)) {
                 if (step.upstream[0] == 'Q') // a BEGIN before it
                     sent_ += step.upstream.substr(0, step.upstream.find(say::close('P', kOwnName)));
@@ -213,6 +214,8 @@ public:
     void answers_settings()
     {
         answers_begin();
+        if (std::exchange(discard_sent_, false))
+            server(say::complete("DISCARD PLANS") + say::ready(static_cast<char>(exchange_->status())));
         server(settings.answer() + say::ready(static_cast<char>(exchange_->status())));
     }
     void answers_settings(Settings changed)
@@ -396,6 +399,7 @@ private:
     std::vector<std::string> held_;
     int group_ = 0;
     bool has_failed_ = false;
+    bool discard_sent_ = false;
     bool differs_at_once_ = false;
     std::string sent_;
     std::string seen_;
