@@ -153,7 +153,7 @@ void serve(std::uint16_t port, const Replies& replies)
             client->held += size > 0 ? static_cast<std::size_t>(size) : 0;
             if (size <= 0 || !answer(*client, replies, out)) {
                 ::close(client->socket);
-                delete client; // NOLINT(cppcoreguidelines-owning-memory)
+                delete client; // NOLINT(cppcoreguidelines-owning-memory): made where it was accepted
             }
         }
     }
