@@ -18,6 +18,7 @@ import dataclasses
 import itertools
 import json
 import queue
+import re
 import threading
 import time
 
@@ -29,6 +30,7 @@ from .replies import SHARED, Link, comparable, has_changed_columns, has_failed, 
 A, B = "fuza_", "fuzb_"
 LOCK_TIMEOUT = "60ms"
 RETRIES = 20
+CHANGES_RIGHTS = re.compile(r"\b(ALTER ROLE|GRANT|REVOKE)\b")
 
 
 @dataclasses.dataclass
@@ -123,6 +125,8 @@ class Round:
         self.database = database
         self.trios = {}
         self.may_be_prepared = False
+        self.rights_have_changed = False
+        self.strange_names = (f"strange_{n}" for n in itertools.count())
 
     def close(self):
         """What the whole cluster shares has to go, for the next round makes it again."""
@@ -151,6 +155,16 @@ class Round:
                 if link.status in ("I", "T"):
                     link.run("DISCARD PLANS")
 
+    def tell_of_rights(self):
+        """PostgreSQL keeps in a transaction what it knows of roles until it comes to read invalidations, which the questions that
+        pgmemo asks may have it do sooner. A name that no cache has yet has it read a catalog, before which it reads them."""
+        for trio in self.trios.values():
+            name = next(self.strange_names)
+            for link in trio.links():
+                if link.status == "T":
+                    link.run(f"SELECT to_regclass('{name}')")
+        self.rights_have_changed = False
+
     def take(self, step):
         if step.action == "settle":
             self.arena.settle()
@@ -165,6 +179,9 @@ class Round:
                 self.write(trio, step)
             self.give_up(trio)
             self.follow(trio)
+            self.rights_have_changed |= CHANGES_RIGHTS.search(step.text) is not None
+            if self.rights_have_changed and trio.cached.status != "T":
+                self.tell_of_rights()
         self.arena.counts["steps"] += 1
 
     # --- comparing

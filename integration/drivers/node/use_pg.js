@@ -5,7 +5,7 @@ import Cursor from 'pg-cursor'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
-import { database, fails, host, port, say, wait } from './common.js'
+import { database, fails, host, latestIsClosed, port, say, wait } from './common.js'
 
 const settings = { host, port: Number(port), database, user: 'postgres', ssl: false }
 const client = new pg.Client(settings)
@@ -93,6 +93,7 @@ async function rest(n) {
   await wait({ part: 'cancel' })
   new pg.Client(settings).cancel(client, asking)
   const error = await cancelled
+  await latestIsClosed()
   say('cancel', [error.code, error.message])
   say('after cancel', await run('SELECT amount FROM ledger WHERE id = $1', [1]))
 

@@ -3,7 +3,7 @@
 import postgres from 'postgres'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
-import { database, fails, host, port, say, wait } from './common.js'
+import { database, fails, host, latestIsClosed, port, say, wait } from './common.js'
 
 const sql = postgres({
   host, port: Number(port), database, username: 'postgres', ssl: false, max: 1, idle_timeout: 0, max_lifetime: null,
@@ -88,6 +88,7 @@ async function rest(n) {
   const cancelled = fails('cancel', () => asking)
   wait({ part: 'cancel' }).then(() => asking.cancel())
   await cancelled
+  await latestIsClosed()
   say('after cancel', await run(sql`SELECT amount FROM ledger WHERE id = ${1}`))
 
   say('bytes', await run(sql`SELECT ${Buffer.from([0, 255, 39, 92])}::bytea AS raw, ${sql.json({ n: [n, null] })}::jsonb AS jb`))
