@@ -140,6 +140,60 @@ def test_a_burst_of_hits_is_answered_in_order(pgmemo, database, authority):
     assert got == [f"item {n % 5 + 1}" for n in range(500)]
 
 
+class Records:
+    """A socket with TLS on it, whose records go out when and as the test wants."""
+
+    def __init__(self, plain, context):
+        self.plain, self.incoming, self.outgoing = plain, ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
+        self._until_done(self.tls.do_handshake)
+
+    def _until_done(self, action):
+        while True:
+            try:
+                return action()
+            except ssl.SSLWantReadError:
+                self.plain.sendall(self.outgoing.read())
+                self.incoming.write(self.plain.recv(1 << 16))
+            finally:
+                self.plain.sendall(self.outgoing.read())
+
+    def record(self, data):
+        self.tls.write(data)
+        return self.outgoing.read()
+
+    def sendall(self, data):
+        self.plain.sendall(self.record(data))
+
+    def recv(self, size):
+        return self._until_done(lambda: self.tls.read(size))
+
+    def close(self):
+        self.plain.close()
+
+
+def test_records_are_read_however_they_lie_in_segments(pgmemo, database, authority):
+    """Many in one, so that all but the first are in OpenSSL's hands when the socket is empty; and parts of one."""
+    client = wire.Wire(pgmemo.port, login=False)
+    client.send(wire.SSL_REQUEST)
+    assert client.take(1) == b"S"
+    client.socket = Records(client.socket, context_of(authority))
+    client.send(wire.startup_packet(user="postgres", database=database))
+    client.log_in()
+    hit, other = wire.query("SELECT name FROM items WHERE id = 2"), wire.query("SELECT random() < 2")
+    pgmemo.warm(client, "SELECT name FROM items WHERE id = 2")
+    for asked in ([hit] * 2, [hit] * 100, [hit, other, hit, hit], [hit[:9], hit[9:], hit], [other, hit] * 20):
+        client.socket.plain.sendall(b"".join(client.socket.record(one) for one in asked))
+        wanted = ["item 2" if b"items" in text else "t" for text in b"".join(asked).split(b"SELECT")[1:]]
+        assert [one.columns()[0] for _ in wanted for one in client.until("Z") if one.kind == "D"] == wanted
+    for size in (1, 5, 20):
+        record = client.socket.record(hit)
+        for at in range(0, len(record), size):
+            client.socket.plain.sendall(record[at:at + size])
+        assert [one.columns() for one in client.until("Z") if one.kind == "D"] == [["item 2"]]
+    client.close()
+
+
 def test_a_client_that_closes_its_side_is_still_answered(pgmemo, database, authority):
     client = secured(pgmemo, database, authority)
     client.send(wire.query("SELECT name FROM items WHERE id = 3"))

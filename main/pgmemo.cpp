@@ -7,6 +7,7 @@
 #include "proxy/auth/authority.hpp"
 #include "proxy/auth/users_file.hpp"
 #include "proxy/catalog_keeper.hpp"
+#include "proxy/resolver.hpp"
 #include "proxy/server.hpp"
 #include "proxy/services.hpp"
 #include "proxy/tls_server.hpp"
@@ -238,9 +239,10 @@ Exit run(const Options& options)
     std::atomic<std::uint64_t> clients{0};
     std::atomic<std::uint64_t> sessions{0};
     std::atomic<std::uint64_t> upstreams{0};
+    proxy::Resolver resolver;
     proxy::auth::Authority authority{upstream, in_force};
     proxy::Services services{in_force, upstream,   client_tls,     cache,   analyzer, scopes,    databases,
-                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams, &authority};
+                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams, &resolver, &authority};
     proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });
@@ -264,11 +266,16 @@ Exit run(const Options& options)
     if (const auto database = upstream.own_database(); !database.empty())
         databases.get(database); // its catalog is read before the first client asks
     keeper.start();
-    // Whoever waits for an answer has its executor in the server, which goes before the authority does.
+    // Whoever waits for an answer has its executor in the server, which goes before those who answer do.
     struct Stop {
         proxy::auth::Authority& authority;
-        ~Stop() { authority.stop(); }
-    } const stop_authority{authority};
+        proxy::Resolver& resolver;
+        ~Stop()
+        {
+            authority.stop();
+            resolver.stop();
+        }
+    } const stop_those_who_answer{authority, resolver};
     authority.start();
 
     spdlog::info("pgmemo " PGMEMO_VERSION " listening on {}, upstream {}", fmt::join(server.bound(), ", "),

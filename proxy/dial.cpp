@@ -2,7 +2,6 @@
 
 #include "wire/startup.hpp"
 
-#include <boost/asio/local/stream_protocol.hpp>
 #include <fmt/format.h>
 
 #include <netinet/tcp.h>
@@ -14,36 +13,25 @@ namespace {
 
 using tcp = asio::ip::tcp;
 
-Task<boost::system::error_code> connect(Stream& upstream, const UpstreamTarget::Host& host,
+Task<boost::system::error_code> connect(Stream& upstream, const UpstreamTarget::Host& host, Resolver& resolver,
                                         std::optional<tcp::endpoint> at)
 {
-    upstream.close();
-    auto& socket = upstream.socket();
     if (host.is_unix()) {
-        const auto path = host.text();
-        if (path.size() > 107)
-            co_return asio::error::name_too_long;
-        const asio::generic::stream_protocol::endpoint endpoint{asio::local::stream_protocol::endpoint{path}};
-        const auto [error] = co_await socket.async_connect(endpoint, kNoThrow);
+        const auto error = co_await upstream.connect_unix(host.text());
         co_return error;
     }
     if (at) {
-        const asio::generic::stream_protocol::endpoint endpoint{*at};
-        const auto [error] = co_await socket.async_connect(endpoint, kNoThrow);
+        const auto error = co_await upstream.connect(*at);
         co_return error;
     }
-    asio::ip::basic_resolver<tcp, Executor> resolver{socket.get_executor()};
-    const auto [failure, found] = co_await resolver.async_resolve(host.host, host.port, kNoThrow);
-    if (failure)
-        co_return failure;
+    const auto found = co_await resolver.resolve(host.host, host.port, upstream.executor());
+    if (found.error)
+        co_return found.error;
     boost::system::error_code last = asio::error::host_not_found;
-    for (const auto& entry : found) {
-        upstream.close();
-        const asio::generic::stream_protocol::endpoint endpoint{entry.endpoint()};
-        const auto [error] = co_await socket.async_connect(endpoint, kNoThrow);
-        if (!error)
-            co_return error;
-        last = error;
+    for (const auto& endpoint : found.endpoints) {
+        last = co_await upstream.connect(endpoint);
+        if (!last)
+            break;
     }
     co_return last;
 }
@@ -62,8 +50,7 @@ Task<char> ask_for_tls(Stream& upstream, std::string& failure)
     if (!answered)
         co_return 0;
     if (answer == 'S') {
-        boost::system::error_code error;
-        if (upstream.socket().available(error) > 0) { // CVE-2021-23222: bytes that could pass for encrypted ones later
+        if (upstream.available() > 0) { // CVE-2021-23222: bytes that could pass for encrypted ones later
             failure = "received unencrypted data after SSL response";
             co_return 0;
         }
@@ -111,12 +98,12 @@ Ways ways_of(SslMode mode) noexcept
 }
 
 Task<std::string> dial(Stream& upstream, const UpstreamTarget& target, const UpstreamTarget::Host& host, Way way,
-                       std::optional<asio::ip::tcp::endpoint> at)
+                       Resolver& resolver, std::optional<asio::ip::tcp::endpoint> at)
 {
-    const auto error = co_await connect(upstream, host, at);
+    const auto error = co_await connect(upstream, host, resolver, at);
     if (error)
         co_return error.message();
-    tune(upstream.socket(), target.tcp());
+    tune(upstream, target.tcp());
     if (way == Way::plain)
         co_return std::string{};
     std::string failure;
@@ -143,29 +130,29 @@ Task<bool> begins_with_error(Stream& upstream)
             co_return first == 'E';
         if (error && error != asio::error::would_block)
             co_return false;
-        const auto [failure] = co_await upstream.socket().async_wait(upstream.read_wait(), kNoThrow);
-        if (failure)
+        const bool ready = co_await upstream.readable();
+        if (!ready)
             co_return false;
     }
 }
 
-void tune(Socket& socket, const TcpTuning& tuning)
+void tune(const Stream& stream, const TcpTuning& tuning)
 {
-    boost::system::error_code ignored; // a peer that is already gone is found out by the next read
-    socket.non_blocking(true, ignored);
-    const auto endpoint = socket.local_endpoint(ignored);
-    if (ignored || (endpoint.protocol().family() != AF_INET && endpoint.protocol().family() != AF_INET6))
-        return;
-    socket.set_option(asio::ip::tcp::no_delay{true}, ignored);
-    socket.set_option(asio::socket_base::keep_alive{tuning.keep_alive}, ignored);
-    const auto set = [&socket](int option, int value) {
-        if (value > 0) // 0 is the system's own
-            ::setsockopt(socket.native_handle(), IPPROTO_TCP, option, &value, sizeof value);
+    if (!stream.peer())
+        return; // a Unix socket, or a peer that is already gone, which the next read finds out
+    const auto set = [&stream](int level, int option, int value) {
+        ::setsockopt(stream.socket(), level, option, &value, sizeof value);
     };
-    set(TCP_KEEPIDLE, tuning.idle_seconds);
-    set(TCP_KEEPINTVL, tuning.interval_seconds);
-    set(TCP_KEEPCNT, tuning.count);
-    set(TCP_USER_TIMEOUT, tuning.user_timeout_ms);
+    const auto set_if_given = [&set](int option, int value) {
+        if (value > 0) // 0 is the system's own
+            set(IPPROTO_TCP, option, value);
+    };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, tuning.keep_alive ? 1 : 0);
+    set_if_given(TCP_KEEPIDLE, tuning.idle_seconds);
+    set_if_given(TCP_KEEPINTVL, tuning.interval_seconds);
+    set_if_given(TCP_KEEPCNT, tuning.count);
+    set_if_given(TCP_USER_TIMEOUT, tuning.user_timeout_ms);
 }
 
 } // namespace pgmemo::proxy

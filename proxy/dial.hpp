@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/resolver.hpp"
 #include "proxy/stream.hpp"
 #include "proxy/upstream_target.hpp"
 
@@ -29,12 +30,12 @@ Ways ways_of(SslMode mode) noexcept;
 /// Connects to a host and, where the way says so, puts TLS on it. Empty: done; else why not. `at`: to this very
 /// address, where the name may stand for several.
 Task<std::string> dial(Stream& upstream, const UpstreamTarget& target, const UpstreamTarget::Host& host, Way way,
-                       std::optional<asio::ip::tcp::endpoint> at = std::nullopt);
+                       Resolver& resolver, std::optional<asio::ip::tcp::endpoint> at = std::nullopt);
 
 /// Waits for PostgreSQL's first word: is it an ErrorResponse? What has come stays to be read.
 Task<bool> begins_with_error(Stream& upstream);
 
-/// Non-blocking, without delay, and dead peers found out as `tuning` says.
-void tune(Socket& socket, const TcpTuning& tuning);
+/// Without delay, and dead peers found out as `tuning` says.
+void tune(const Stream& stream, const TcpTuning& tuning);
 
 } // namespace pgmemo::proxy

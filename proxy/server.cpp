@@ -3,12 +3,16 @@
 #include "proxy/async.hpp"
 #include "proxy/session.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -42,9 +46,9 @@ struct Worker {
     {
     }
 
-    Task<void> serve(Socket client, std::uint64_t id)
+    Task<void> serve(int client, std::uint64_t id)
     {
-        Session session{std::move(client), services, metrics, id};
+        Session session{loop, client, services, metrics, id};
         const struct Listed {
             Worker& worker;
             Session* session;
@@ -61,31 +65,55 @@ struct Worker {
         co_await session.run();
     }
 
-    asio::io_context io{1};
     Services& services;
     observe::ThreadMetrics& metrics;
     std::unordered_set<Session*> sessions; // this thread's only
     bool draining = false;                 // this thread's only
+    Loop loop;
     std::thread thread;
 };
 
 /// What is due by the clock in a worker's sessions.
 Task<void> tend(Worker& worker)
 {
-    asio::steady_timer timer{worker.io, kTendEvery};
     for (;;) {
-        const auto [error] = co_await timer.async_wait(kNoThrow);
-        if (error)
-            co_return;
+        co_await worker.loop.sleep(kTendEvery);
         const auto now = cache::Clock::now();
         for (auto* session : worker.sessions)
             session->tend(now);
-        timer.expires_after(kTendEvery);
     }
 }
 
+// The main thread's: listeners, signals, and what is due for all.
+template <class T>
+using MainTask = asio::awaitable<T, asio::io_context::executor_type>;
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable_t<asio::io_context::executor_type>{});
+
+/// A connection on its way to its worker's thread.
+class Accepted {
+public:
+    explicit Accepted(int socket) noexcept
+        : socket_(socket)
+    {
+    }
+    Accepted(Accepted&& other) noexcept
+        : socket_(std::exchange(other.socket_, -1))
+    {
+    }
+    Accepted& operator=(Accepted&&) = delete;
+    ~Accepted()
+    {
+        if (socket_ >= 0)
+            ::close(socket_);
+    }
+    int release() noexcept { return std::exchange(socket_, -1); }
+
+private:
+    int socket_;
+};
+
 template <class Protocol>
-using Acceptor = asio::basic_socket_acceptor<Protocol, Executor>;
+using Acceptor = asio::basic_socket_acceptor<Protocol, asio::io_context::executor_type>;
 
 } // namespace
 
@@ -96,19 +124,20 @@ struct Server::State {
     }
 
     template <class Protocol>
-    Task<void> accept(Acceptor<Protocol>& acceptor);
-    Task<void> handle_signals(std::function<void()> on_reload);
-    Task<void> reclaim();
+    MainTask<void> accept(Acceptor<Protocol>& acceptor);
+    MainTask<void> handle_signals(std::function<void()> on_reload);
+    MainTask<void> reclaim();
     void listen(const config::Address&);
     void listen_unix(const std::string& path);
     void listen_tcp(const config::Address&);
-    void admit(Socket client, Worker&);
+    void admit(Accepted client);
     void session_ended(std::exception_ptr) noexcept;
     void drain();
     void stop();
     void stop_if_drained();
 
     Services& services;
+    asio::io_context io{1};
     std::vector<std::unique_ptr<Worker>> workers;
     std::vector<std::unique_ptr<Acceptor<tcp>>> tcp_acceptors;
     std::vector<std::unique_ptr<Acceptor<unix_stream>>> unix_acceptors;
@@ -151,7 +180,6 @@ void Server::State::listen(const config::Address& address)
 
 void Server::State::listen_tcp(const config::Address& address)
 {
-    auto& io = workers.front()->io;
     tcp::resolver resolver{io};
     const auto found = resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive);
     for (const auto& entry : found) {
@@ -172,7 +200,6 @@ void Server::State::listen_tcp(const config::Address& address)
 
 void Server::State::listen_unix(const std::string& path)
 {
-    auto& io = workers.front()->io;
     const unix_stream::endpoint endpoint{path};
     struct stat info {};
     if (::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) { // left behind, or in use?
@@ -193,33 +220,35 @@ void Server::State::listen_unix(const std::string& path)
 }
 
 template <class Protocol>
-Task<void> Server::State::accept(Acceptor<Protocol>& acceptor)
+MainTask<void> Server::State::accept(Acceptor<Protocol>& acceptor)
 {
     while (acceptor.is_open()) {
-        auto& worker = *workers[next_worker++ % workers.size()];
-        asio::basic_stream_socket<Protocol, Executor> client{worker.io.get_executor()};
+        typename Protocol::socket client{io};
         const auto [error] = co_await acceptor.async_accept(client, kNoThrow);
         if (!error) {
-            admit(Socket{std::move(client)}, worker);
+            boost::system::error_code released;
+            const int socket = client.release(released);
+            if (!released)
+                admit(Accepted{socket});
             continue;
         }
         if (error == asio::error::operation_aborted || draining)
             co_return;
         spdlog::error("cannot accept a connection: {}; trying again in 100 ms", error.message());
-        asio::steady_timer pause{workers.front()->io,
-                                 100ms}; // out of file descriptors, mostly: others will be given back
+        asio::steady_timer pause{io, 100ms}; // out of file descriptors, mostly: others will be given back
         co_await pause.async_wait(kNoThrow);
     }
 }
 
-void Server::State::admit(Socket client, Worker& worker)
+void Server::State::admit(Accepted client)
 {
+    auto& worker = *workers[next_worker++ % workers.size()];
     services.clients.fetch_add(1, std::memory_order_relaxed);
     const auto id = ++last_id;
-    auto handler = [this](std::exception_ptr failure) { session_ended(std::move(failure)); };
-    asio::post(worker.io, [&worker, id, client = std::move(client), handler]() mutable {
+    asio::post(worker.loop.executor(), [this, &worker, id, client = std::move(client)]() mutable {
         worker.metrics.clients_accepted.add();
-        asio::co_spawn(worker.io.get_executor(), worker.serve(std::move(client), id), handler);
+        asio::co_spawn(worker.loop.executor(), worker.serve(client.release(), id),
+                       [this](std::exception_ptr failure) { session_ended(std::move(failure)); });
     });
 }
 
@@ -244,7 +273,7 @@ void Server::State::drain()
         return;
     spdlog::info(
         "draining: no new clients; each connection ends when its transaction has; a second signal ends at once");
-    asio::post(workers.front()->io, [this] {
+    asio::post(io, [this] {
         boost::system::error_code ignored;
         for (auto& acceptor : tcp_acceptors)
             acceptor->close(ignored);
@@ -252,7 +281,7 @@ void Server::State::drain()
             acceptor->close(ignored);
     });
     for (auto& worker : workers) {
-        asio::post(worker->io, [&w = *worker] {
+        asio::post(worker->loop.executor(), [&w = *worker] {
             w.draining = true;
             for (auto* session : w.sessions)
                 session->drain();
@@ -270,12 +299,13 @@ void Server::State::stop_if_drained()
 void Server::State::stop()
 {
     for (auto& worker : workers)
-        worker->io.stop();
+        worker->loop.stop();
+    io.stop();
 }
 
-Task<void> Server::State::handle_signals(std::function<void()> on_reload)
+MainTask<void> Server::State::handle_signals(std::function<void()> on_reload)
 {
-    asio::signal_set signals{workers.front()->io, SIGHUP, SIGTERM, SIGINT};
+    asio::signal_set signals{io, SIGHUP, SIGTERM, SIGINT};
     for (;;) {
         const auto [error, signal] = co_await signals.async_wait(kNoThrow);
         if (error)
@@ -289,9 +319,9 @@ Task<void> Server::State::handle_signals(std::function<void()> on_reload)
     }
 }
 
-Task<void> Server::State::reclaim()
+MainTask<void> Server::State::reclaim()
 {
-    asio::steady_timer timer{workers.back()->io};
+    asio::steady_timer timer{io};
     for (;;) {
         timer.expires_after(kReclaimEvery);
         const auto [error] = co_await timer.async_wait(kNoThrow);
@@ -304,29 +334,21 @@ Task<void> Server::State::reclaim()
 void Server::run(std::function<void()> on_reload)
 {
     auto& state = *state_;
-    auto& first = *state.workers.front();
     const auto fatal = [](std::exception_ptr failure) {
         if (failure)
             std::rethrow_exception(failure);
     };
     for (auto& acceptor : state.tcp_acceptors)
-        asio::co_spawn(first.io.get_executor(), state.accept(*acceptor), fatal);
+        asio::co_spawn(state.io, state.accept(*acceptor), fatal);
     for (auto& acceptor : state.unix_acceptors)
-        asio::co_spawn(first.io.get_executor(), state.accept(*acceptor), fatal);
-    asio::co_spawn(first.io.get_executor(), state.handle_signals(std::move(on_reload)), fatal);
-    asio::co_spawn(state.workers.back()->io.get_executor(), state.reclaim(), fatal);
-
-    for (auto& worker : state.workers)
-        asio::co_spawn(worker->io.get_executor(), tend(*worker), fatal);
-
-    for (std::size_t i = 1; i < state.workers.size(); ++i) {
-        auto& worker = *state.workers[i];
-        worker.thread = std::thread([&worker] {
-            const auto keep = asio::make_work_guard(worker.io);
-            worker.io.run();
-        });
+        asio::co_spawn(state.io, state.accept(*acceptor), fatal);
+    asio::co_spawn(state.io, state.handle_signals(std::move(on_reload)), fatal);
+    asio::co_spawn(state.io, state.reclaim(), fatal);
+    for (auto& worker : state.workers) {
+        asio::co_spawn(worker->loop.executor(), tend(*worker), fatal);
+        worker->thread = std::thread([&w = *worker] { w.loop.run(); });
     }
-    first.io.run();
+    state.io.run();
     for (auto& worker : state.workers) {
         if (worker->thread.joinable())
             worker->thread.join();

@@ -16,7 +16,8 @@ struct CannotListen : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// The listeners and the I/O threads: one io_context a thread, sessions dealt to them in turn.
+/// The listeners and the I/O threads: one Loop a thread, sessions dealt to them in turn. The thread that calls run()
+/// accepts, hears signals and reclaims.
 ///
 /// Use:      construct (throws CannotListen), run() from the main thread until drained or stopped.
 /// Shutdown: drain() stops accepting and ends each session once it is outside of a transaction; run() returns when the

@@ -18,6 +18,7 @@ namespace pgmemo::proxy {
 namespace auth {
 class Authority;
 }
+class Resolver;
 
 /// What sessions borrow from main(), which outlives them all.
 struct Services {
@@ -35,6 +36,7 @@ struct Services {
     std::atomic<std::uint64_t>& clients;   ///< connected now
     std::atomic<std::uint64_t>& sessions;  ///< of them, those that have asked for a session
     std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
+    Resolver* resolver = nullptr;          ///< needed by sessions
     auth::Authority* authority = nullptr;  ///< needed where the configuration has pgmemo check who comes in
 };
 

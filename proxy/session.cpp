@@ -28,16 +28,18 @@ constexpr std::string_view kReadyInTransaction{"Z\0\0\0\5T", 6};
 
 } // namespace
 
-Session::Session(Socket client, Services& services, observe::ThreadMetrics& metrics, std::uint64_t id)
+Session::Session(Loop& loop, int client, Services& services, observe::ThreadMetrics& metrics, std::uint64_t id)
     : services_(services)
     , metrics_(metrics)
     , id_(id)
-    , executor_(client.get_executor())
-    , client_(std::move(client))
-    , upstream_(Socket{executor_})
+    , executor_(loop.executor())
+    , client_(loop)
+    , upstream_(loop)
     , quiet_(executor_)
     , client_free_(executor_)
+    , from_client_(Exchange::kMaxHeld, wire::FrameReader::From::client)
 {
+    client_.open(client);
 }
 
 Session::~Session()
@@ -103,36 +105,31 @@ void Session::on_failure(std::exception_ptr& first, std::exception_ptr its)
 
 Task<void> Session::client_pump()
 {
-    wire::FrameReader reader{Exchange::kMaxHeld, wire::FrameReader::From::client};
+    const Look look{[](void* self) { return static_cast<Session*>(self)->look_at_client(); }, this};
     for (;;) {
-        reader.give_back();
-        if (!client_.has_read_ahead()) {
-            const auto [error] = co_await client_.socket().async_wait(client_.read_wait(), kNoThrow);
-            if (error)
-                break;
-        }
-        boost::system::error_code error;
-        const auto size = client_.read_some(reader.room(1), error);
-        if (error == asio::error::would_block)
-            continue;
-        if (error)
+        from_client_.give_back();
+        const bool ready = co_await client_.readable(look);
+        if (!ready)
             break;
-        metrics_.client_bytes_in.add(size);
-        reader.commit(size);
-        const bool goes_on = answer_hits(reader);
+        if (look_failed_)
+            std::rethrow_exception(std::exchange(look_failed_, nullptr));
+        auto read = std::exchange(looked_, std::nullopt);
+        if (!read)
+            read = read_client();
+        if (*read == Read::none)
+            continue;
+        if (*read == Read::ended)
+            break;
+        const bool goes_on = co_await digest();
         if (!goes_on)
-            break;
-        if (reader.unread().empty() && to_client_.empty())
-            continue;
-        if (!co_await digest(reader))
             break;
     }
     client_done_ = true;
     // What cannot be read, or has not all come, is PostgreSQL's to judge, behind what was asked before it: by its head,
     // so that nothing behind it is done undecided where a server would go on. What waits in vain for its turn, since
     // the client is gone, is not sent at all.
-    if (!client_gone_ && !upstream_ended_ && !reader.unread().empty()) {
-        to_upstream_.own(std::string{reader.unread().substr(0, kHead)});
+    if (!client_gone_ && !upstream_ended_ && !from_client_.unread().empty()) {
+        to_upstream_.own(std::string{from_client_.unread().substr(0, kHead)});
         co_await write_all(upstream_, to_upstream_);
     }
     // What it has asked for is still answered, as PostgreSQL does for a client that has closed its side; then the
@@ -140,22 +137,53 @@ Task<void> Session::client_pump()
     upstream_.shutdown_send();
 }
 
+/// From the loop: the client pump is not resumed for what hits alone. True: it need not be.
+bool Session::look_at_client() noexcept
+{
+    try {
+        looked_ = read_client();
+    } catch (...) {
+        look_failed_ = std::current_exception();
+        return false;
+    }
+    if (*looked_ != Read::none || client_.has_read_ahead())
+        return false;
+    looked_.reset();
+    from_client_.give_back();
+    return true;
+}
+
+Session::Read Session::read_client()
+{
+    boost::system::error_code error;
+    const auto size = client_.read_some(from_client_.room(1), error);
+    if (error == asio::error::would_block)
+        return Read::none;
+    if (error)
+        return Read::ended;
+    metrics_.client_bytes_in.add(size);
+    from_client_.commit(size);
+    if (!answer_hits())
+        return Read::ended;
+    return from_client_.unread().empty() && to_client_.empty() ? Read::none : Read::some;
+}
+
 /// The requests at the front of the reader that hit, in one write and without a coroutine of their own. What it leaves,
 /// there or to be written, is for digest(). False: the client is gone.
-bool Session::answer_hits(wire::FrameReader& reader)
+bool Session::answer_hits()
 {
     const auto read_at = cache::Clock::now();
     last_client_ = read_at;
     if (grant_)
         exchange_->admit_hits(grant_->holds(read_at));
-    if (client_writing_ || !reader.is_between_messages())
+    if (client_writing_ || !from_client_.is_between_messages())
         return true;
     std::size_t hits = 0;
     for (;;) {
-        auto hit = exchange_->hit(reader.unread(), read_at);
+        auto hit = exchange_->hit(from_client_.unread(), read_at);
         if (hit.size == 0)
             break;
-        reader.skip(hit.size);
+        from_client_.skip(hit.size);
         to_client_.borrow(hit.before);
         to_client_.entry(std::move(hit.entry), hit.reply);
         to_client_.borrow(exchange_->status() == wire::Status::idle ? kReadyIdle : kReadyInTransaction);
@@ -177,13 +205,13 @@ bool Session::answer_hits(wire::FrameReader& reader)
 }
 
 /// Everything in the reader that is whole. False: nothing more can be read from this client.
-Task<bool> Session::digest(wire::FrameReader& reader)
+Task<bool> Session::digest()
 {
     const auto read_at = last_client_;
     std::size_t hits = 0;
     bool readable = true;
     for (;;) {
-        const auto frame = reader.next();
+        const auto frame = from_client_.next();
         if (!frame) {
             readable = false;
             break;
@@ -312,11 +340,9 @@ Task<void> Session::upstream_pump()
     bool understood = true;
     while (understood) {
         reader.give_back();
-        if (!upstream_.has_read_ahead()) {
-            const auto [error] = co_await upstream_.socket().async_wait(upstream_.read_wait(), kNoThrow);
-            if (error)
-                break;
-        }
+        const bool ready = co_await upstream_.readable();
+        if (!ready)
+            break;
         boost::system::error_code error;
         const auto size = upstream_.read_some(reader.room(1), error);
         if (error == asio::error::would_block)
@@ -435,9 +461,7 @@ void Session::drain()
 /// The upstream's end of the session, from here: the pump that reads from it does the rest.
 void Session::leave()
 {
-    upstream_.shutdown_send();
-    boost::system::error_code ignored;
-    upstream_.socket().shutdown(Socket::shutdown_both, ignored);
+    upstream_.shutdown();
 }
 
 void Session::tend(cache::Clock::time_point now)

@@ -8,6 +8,7 @@
 #include "proxy/exchange.hpp"
 #include "proxy/services.hpp"
 #include "proxy/stream.hpp"
+#include "wire/frame_reader.hpp"
 #include "wire/startup.hpp"
 
 #include <chrono>
@@ -30,7 +31,7 @@ namespace pgmemo::proxy {
 /// Lifetime: lives in the frame of the coroutine that awaits run(). Threads: one, the worker's.
 class Session {
 public:
-    Session(Socket client, Services&, observe::ThreadMetrics&, std::uint64_t id);
+    Session(Loop&, int client, Services&, observe::ThreadMetrics&, std::uint64_t id);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -77,10 +78,19 @@ private:
     Task<std::string> try_way(const UpstreamTarget::Host&, Way, std::string_view startup);
     Task<void> run_both_pumps();
     void on_failure(std::exception_ptr& first, std::exception_ptr its);
+    /// What a read from the client has come to.
+    enum class Read : std::uint8_t {
+        none,  ///< nothing, or hits that are answered
+        some,  ///< for digest()
+        ended, ///< the client is gone, or has closed its side
+    };
+
     Task<void> client_pump();
     Task<void> upstream_pump();
-    bool answer_hits(wire::FrameReader&);
-    Task<bool> digest(wire::FrameReader&);
+    Read read_client();
+    bool look_at_client() noexcept;
+    bool answer_hits();
+    Task<bool> digest();
     Task<bool> until_quiet();
     Task<bool> send_upstream();
     void leave();
@@ -124,6 +134,9 @@ private:
     cache::Clock::time_point last_upstream_ = began_; ///< something went there
     std::uint64_t idle_limit_epoch_ = 0; ///< of the server's configuration, when it was asked for its limit
     bool binding_hidden_ = false;        ///< PostgreSQL has offered channel binding, and the client was not told
+    wire::FrameReader from_client_;
+    std::optional<Read> looked_;         ///< what look_at_client() has left to the client pump
+    std::exception_ptr look_failed_;
     Gather to_client_;                   ///< the client pump's: hits, own answers
     Gather to_upstream_;
 };

@@ -11,8 +11,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <cstring>
 #include <utility>
 #include <variant>
 
@@ -21,31 +22,10 @@ namespace {
 
 using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
-using tcp = asio::ip::tcp;
 
 constexpr auto kCancelLimit = 10s;
 constexpr char kTlsHandshake = 0x16; // a ClientHello's first byte: no length word begins with it
 constexpr int kMaxNegotiations = 4;  // SSLRequest, GSSENCRequest and then the startup packet: more is a game
-
-bool is_unix(const Socket& socket)
-{
-    boost::system::error_code ignored;
-    return socket.local_endpoint(ignored).protocol().family() == AF_UNIX;
-}
-
-/// Nullopt for a Unix socket, and for one that is no longer connected.
-std::optional<tcp::endpoint> tcp_peer(const Socket& socket)
-{
-    boost::system::error_code error;
-    const auto peer = socket.remote_endpoint(error);
-    tcp::endpoint endpoint;
-    const auto family = peer.protocol().family();
-    if (error || (family != AF_INET && family != AF_INET6) || peer.size() > endpoint.capacity())
-        return std::nullopt;
-    std::memcpy(endpoint.data(), peer.data(), peer.size());
-    endpoint.resize(peer.size());
-    return endpoint;
-}
 
 TcpTuning tuning_of(const config::Limits& limits)
 {
@@ -69,9 +49,9 @@ std::string one_line(std::string text)
 }
 
 /// As PostgreSQL's messages show it.
-std::string address_of(const Socket& socket)
+std::string address_of(const Stream& stream)
 {
-    const auto peer = tcp_peer(socket);
+    const auto peer = stream.peer();
     return peer ? peer->address().to_string() : "[local]";
 }
 
@@ -82,7 +62,7 @@ std::string address_of(const Socket& socket)
 Task<void> Session::begin()
 {
     const auto limits = services_.config.get()->limits;
-    tune(client_.socket(), tuning_of(limits));
+    tune(client_, tuning_of(limits));
     auto startup = co_await (read_startup() || timeout(executor_, limits.authentication_timeout));
     auto* const packet = std::get_if<std::optional<std::string>>(&startup);
     if (!packet || !*packet)
@@ -151,12 +131,12 @@ Task<void> Session::begin()
 /// The packet that is a StartupMessage or a CancelRequest; what comes before it is answered here.
 Task<std::optional<std::string>> Session::read_startup()
 {
-    const auto context = is_unix(client_.socket()) ? nullptr : services_.client_tls.get();
+    const auto context = client_.is_unix() ? nullptr : services_.client_tls.get();
     if (context) {
         char first = 0;
-        const auto [error] = co_await client_.socket().async_wait(Socket::wait_read, kNoThrow);
+        const bool ready = co_await client_.readable();
         boost::system::error_code none;
-        if (error || client_.peek_some({&first, 1}, none) != 1)
+        if (!ready || client_.peek_some({&first, 1}, none) != 1)
             co_return std::nullopt; // a health check, or a client that thought better of it
         if (first == kTlsHandshake) {
             const bool secured = co_await accept_tls(*context, true);
@@ -187,8 +167,7 @@ Task<std::optional<std::string>> Session::read_startup()
             co_await refuse({"08P01", "an encryption request inside TLS"});
             co_return std::nullopt;
         }
-        boost::system::error_code ignored;
-        if (client_.socket().available(ignored) > 0) { // CVE-2021-23214: bytes that could pass for encrypted ones later
+        if (client_.available() > 0) { // CVE-2021-23214: bytes that could pass for encrypted ones later
             co_await refuse({"08P01", "received unencrypted data after SSL or GSSAPI encryption request"});
             co_return std::nullopt;
         }
@@ -217,20 +196,20 @@ Task<bool> Session::accept_tls(SSL_CTX& context, bool direct)
     if (failure.empty() && direct && !has_chosen_postgresql(client_.tls()))
         failure = "a direct TLS start without the ALPN protocol \"postgresql\"";
     if (!failure.empty())
-        spdlog::info("session {}: no TLS with {}: {}", id_, address_of(client_.socket()), failure);
+        spdlog::info("session {}: no TLS with {}: {}", id_, address_of(client_), failure);
     co_return failure.empty();
 }
 
 /// Whether a client may come the way it has come. Cancel requests are not asked.
 std::optional<Session::Refusal> Session::judge(const wire::StartupMessage& message) const
 {
-    if (is_unix(client_.socket()))
+    if (client_.is_unix())
         return std::nullopt;
     const auto config = services_.config.get();
     if (config->tls.require && !client_.tls())
         return Refusal{"28000",
                        fmt::format("no pg_hba.conf entry for host \"{}\", user \"{}\", database \"{}\", no encryption",
-                                   address_of(client_.socket()), message.user(), message.database()),
+                                   address_of(client_), message.user(), message.database()),
                        "pgmemo takes connections with TLS only here (tls.require)."};
     if (config->tls.require_client && !client_certificate(client_.tls()))
         return Refusal{"28000", "connection requires a valid client certificate"};
@@ -240,8 +219,8 @@ std::optional<Session::Refusal> Session::judge(const wire::StartupMessage& messa
 config::Origin Session::origin_of(const wire::StartupMessage& message) const
 {
     config::Origin origin;
-    if (!is_unix(client_.socket()))
-        origin.address = config::parse_ip(address_of(client_.socket())).value_or(config::IpAddress{});
+    if (!client_.is_unix())
+        origin.address = config::parse_ip(address_of(client_)).value_or(config::IpAddress{});
     origin.tls = client_.tls() != nullptr;
     origin.replication = message.replication() == wire::StartupMessage::Replication::physical;
     origin.database = message.database();
@@ -300,7 +279,7 @@ Task<void> Session::deny(auth::Denial denial)
 /// One way to one host, with the startup packet sent. Empty: done.
 Task<std::string> Session::try_way(const UpstreamTarget::Host& host, Way way, std::string_view startup)
 {
-    auto failure = co_await dial(upstream_, services_.upstream, host, way);
+    auto failure = co_await dial(upstream_, services_.upstream, host, way, *services_.resolver);
     if (!failure.empty())
         co_return failure;
     Gather hello;
@@ -361,7 +340,7 @@ Task<void> Session::cancel(wire::CancelRequest request)
     const auto& host = services_.upstream.hosts()[target.host];
     const auto way = target.tls ? Way::tls : Way::plain;
     const auto result =
-        co_await (dial(upstream_, services_.upstream, host, way, target.address) || timeout(executor_, kCancelLimit));
+        co_await (dial(upstream_, services_.upstream, host, way, *services_.resolver, target.address) || timeout(executor_, kCancelLimit));
     const auto* failure = std::get_if<std::string>(&result);
     if (!failure || !failure->empty()) {
         spdlog::warn("session {}: a cancel request did not reach PostgreSQL at {}", id_, host.text());
@@ -395,11 +374,12 @@ Task<void> Session::refuse(Refusal refusal)
     gather.own(std::move(message));
     co_await (write_all(client_, gather) || timeout(executor_, 5s));
     client_.shutdown_send();
-    boost::system::error_code ignored;
     // Closing with unread bytes would reset the connection, and the client might never see the reason.
     char unread[4096];
-    for (int i = 0; i < 64 && client_.socket().available(ignored) > 0; ++i)
-        client_.socket().read_some(asio::buffer(unread), ignored);
+    for (int i = 0; i < 64 && client_.available() > 0; ++i) {
+        if (::read(client_.socket(), unread, sizeof unread) <= 0)
+            break;
+    }
 }
 
 /// Before anything else the client hears which protocol it gets, if it asked for more. Upstream was asked for 3.0, so
@@ -446,7 +426,7 @@ void Session::on_backend_key(const wire::Frame& frame, Gather& gather)
     }
     exchange_->set_backend(key->pid);
     cancel_slot_ = services_.cancels.add(
-        {key->pid, std::string{key->secret}, upstream_host_, tcp_peer(upstream_.socket()), upstream_.tls() != nullptr},
+        {key->pid, std::string{key->secret}, upstream_host_, upstream_.peer(), upstream_.tls() != nullptr},
         minor_ >= wire::kNewestMinor ? wire::kLongSecret : std::size_t{4});
     std::string own;
     wire::append_backend_key_data(own, cancel_slot_->pid, cancel_slot_->secret);

@@ -110,7 +110,7 @@ Task<std::optional<Denial>> Admission::admit(Stream& client)
     if (!asks && origin_.user.size() > kMostNameBytes) {
         denial.emplace("28000", fmt::format("role \"{}\" does not exist", origin_.user));
     } else if (entry->method == HbaMethod::peer) {
-        denial = by_name(peer_name(client.socket().native_handle()), *entry, "Peer");
+        denial = by_name(peer_name(client.socket()), *entry, "Peer");
     } else if (entry->method == HbaMethod::cert) {
         const auto certificate = client_certificate(client.tls());
         denial = by_name(certificate ? certificate->common_name : "", *entry, "certificate");
@@ -120,7 +120,7 @@ Task<std::optional<Denial>> Admission::admit(Stream& client)
 
     asked_at_ = Grant::Clock::now();
     auto name = origin_.user;
-    auto finding = co_await authority_.find(std::move(name), client.socket().get_executor());
+    auto finding = co_await authority_.find(std::move(name), client.executor());
     if (asks) {
         denial = co_await by_password(client, entry->method == HbaMethod::md5, std::move(finding));
         co_return denial;

@@ -11,11 +11,11 @@ namespace {
 
 using tcp = asio::ip::tcp;
 
-int option(Socket& socket, int level, int name)
+int option(const Stream& stream, int level, int name)
 {
     int value = -1;
     socklen_t size = sizeof value;
-    ::getsockopt(socket.native_handle(), level, name, &value, &size);
+    ::getsockopt(stream.socket(), level, name, &value, &size);
     return value;
 }
 
@@ -23,8 +23,11 @@ TEST(Tune, PutsEveryOptionOnTheSocket)
 {
     asio::io_context io;
     tcp::acceptor acceptor{io, tcp::endpoint{asio::ip::address_v4::loopback(), 0}};
-    Socket socket{io.get_executor()};
-    socket.connect(asio::generic::stream_protocol::endpoint{acceptor.local_endpoint()});
+    tcp::socket connected{io};
+    connected.connect(acceptor.local_endpoint());
+    Loop loop;
+    Stream socket{loop};
+    socket.open(connected.release());
     tune(socket, {true, 11, 12, 13, 14'000});
     EXPECT_EQ(option(socket, SOL_SOCKET, SO_KEEPALIVE), 1);
     EXPECT_EQ(option(socket, IPPROTO_TCP, TCP_KEEPIDLE), 11);
@@ -32,7 +35,6 @@ TEST(Tune, PutsEveryOptionOnTheSocket)
     EXPECT_EQ(option(socket, IPPROTO_TCP, TCP_KEEPCNT), 13);
     EXPECT_EQ(option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT), 14'000);
     EXPECT_EQ(option(socket, IPPROTO_TCP, TCP_NODELAY), 1);
-    EXPECT_TRUE(socket.non_blocking());
     tune(socket, {false, 0, 0, 0, 0});
     EXPECT_EQ(option(socket, SOL_SOCKET, SO_KEEPALIVE), 0);
     EXPECT_EQ(option(socket, IPPROTO_TCP, TCP_KEEPIDLE), 11) << "0 leaves it";
