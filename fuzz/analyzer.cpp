@@ -24,13 +24,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     query::Analyzer analyzer{1u << 20};
     const auto statement = analyzer.analyse(text.view(), used, names, dialect);
     fuzz::held(statement != nullptr, "there is always a statement");
-    fuzz::held(analyzer.analyse(text.view(), used, names, dialect) != nullptr, "and again");
     if (statement->is_cacheable()) {
         fuzz::held(dialect.is_readable() && used && names, "nothing is cacheable that cannot be resolved");
         fuzz::held(statement->writes.empty() && !statement->writes_unknown && !statement->changes_catalog &&
                        !statement->changes_session && !statement->may_commit,
                    "what is cacheable does nothing");
     }
-    (void)analyzer.explain(text.view(), used, names, dialect);
+    auto again = *analyzer.analyse(text.view(), used, names, dialect);
+    auto alone = *analyzer.explain(text.view(), used, names, dialect).statement;
+    again.place = alone.place = -1; // a template has none
+    fuzz::held(again == alone, "what is remembered is what is understood");
     return 0;
 }

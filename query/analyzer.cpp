@@ -7,8 +7,10 @@
 #include "query/lookup.hpp"
 #include "query/memo.hpp"
 #include "query/proof.hpp"
+#include "query/shape.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -135,10 +137,61 @@ struct Analyzer::State {
     {
     }
 
+    std::shared_ptr<const Statement> read(std::string_view sql, const Catalog::Impl*, const NameScope*) const;
+    std::shared_ptr<const Statement> by_shape(std::string_view sql, const Catalog::Impl*, const NameScope*, MemoView);
+    std::shared_ptr<const Statement> learn(std::string_view sql, const Shape&, const Catalog::Impl*, const NameScope*);
+
     Memo memo;
     std::shared_ptr<const Statement> unparsed = anything(Reason::unparsed);
     std::shared_ptr<const Statement> unreadable = anything(Reason::encoding);
 };
+
+std::shared_ptr<const Statement> Analyzer::State::read(std::string_view sql, const Catalog::Impl* catalog,
+                                                       const NameScope* scope) const
+{
+    const auto facts = read_facts(sql);
+    return facts.is_understood ? std::make_shared<const Statement>(resolve(facts, catalog, scope, nullptr)) : unparsed;
+}
+
+/// By what is known of texts that have other values; null when each has to be looked at by itself.
+std::shared_ptr<const Statement> Analyzer::State::by_shape(std::string_view sql, const Catalog::Impl* catalog,
+                                                           const NameScope* scope, MemoView view)
+{
+    const auto shape = shape_of(sql);
+    if (!shape)
+        return nullptr;
+    const auto key = std::string(1, '\0').append(shape->text); // no text begins so
+    auto shaped = memo.find(key, view);
+    if (!shaped) {
+        shaped = learn(sql, *shape, catalog, scope);
+        memo.remember(key, view, shaped);
+    }
+    return shaped == unparsed ? nullptr : std::make_shared<const Statement>(filled(*shaped, shape->values));
+}
+
+/// The template of a shape, or `unparsed` when there is none.
+std::shared_ptr<const Statement> Analyzer::State::learn(std::string_view sql, const Shape& shape,
+                                                        const Catalog::Impl* catalog, const NameScope* scope)
+{
+    const auto same = [&](const Statement& shaped, const std::vector<std::string_view>& values, std::string_view text) {
+        auto own = *read(text, catalog, scope);
+        own.place = -1;
+        return own == filled(shaped, values);
+    };
+    std::array<std::vector<std::string>, 2> made_up;
+    std::array<std::vector<std::string_view>, 2> values;
+    for (int set = 0; set < 2; ++set) {
+        made_up.at(set) = made_up_values(shape.values.size(), set);
+        values.at(set).assign(made_up.at(set).begin(), made_up.at(set).end());
+    }
+    const auto first = read(with_values(shape, values[0]), catalog, scope);
+    if (first == unparsed)
+        return unparsed;
+    auto shaped = std::make_shared<const Statement>(template_of(*first, made_up[0]));
+    const bool holds =
+        same(*shaped, values[1], with_values(shape, values[1])) && same(*shaped, shape.values, sql);
+    return holds ? shaped : unparsed;
+}
 
 Analyzer::Analyzer(std::size_t memo_bytes)
     : state_(std::make_unique<State>(memo_bytes))
@@ -156,11 +209,10 @@ try {
     const MemoView view{catalog ? catalog->id() : 0, scope ? scope->id : 0};
     if (auto known = state_->memo.find(sql, view))
         return known;
-    const auto facts = read_facts(sql);
-    auto statement = state_->unparsed;
-    if (facts.is_understood)
-        statement = std::make_shared<const Statement>(
-            resolve(facts, catalog ? &catalog->impl() : nullptr, scope.get(), nullptr));
+    const auto* const impl = catalog ? &catalog->impl() : nullptr;
+    if (auto known = state_->by_shape(sql, impl, scope.get(), view))
+        return known;
+    auto statement = state_->read(sql, impl, scope.get());
     state_->memo.remember(sql, view, statement);
     return statement;
 } catch (...) { // out of memory

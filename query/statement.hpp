@@ -94,6 +94,7 @@ struct Statement {
 
     std::string tag; ///< for a plain BEGIN, COMMIT, ROLLBACK: the CommandComplete tag that PostgreSQL would send
 
+    bool operator==(const Statement&) const = default;
     bool is_cacheable() const noexcept { return reason == Reason::none; }
     bool is_read_only() const noexcept { return writes.empty() && !writes_unknown; }
 };

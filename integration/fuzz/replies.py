@@ -116,6 +116,10 @@ def has_changed_columns(reply):
     return any(kind == b"E" and b"RRevalidateCachedQuery\0" in body for kind, body in reply)
 
 
+def has_collided(reply):
+    return any(kind == b"E" and _sqlstate(body) == b"C23505" for kind, body in reply)
+
+
 def has_failed(reply):
     return any(kind in (b"E", b"lost") for kind, _ in reply)
 

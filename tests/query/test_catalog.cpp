@@ -1,5 +1,7 @@
 #include "tests/query/test_catalog.hpp"
 
+#include "query/explanation.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <fstream>
@@ -175,7 +177,13 @@ std::shared_ptr<const Statement> analysed(std::string_view sql)
     static const auto catalog = test_catalog();
     static const auto scope = test_scope();
     static Analyzer analyzer{1 << 20};
-    return analyzer.analyse(sql, catalog, scope, {});
+    auto statement = analyzer.analyse(sql, catalog, scope, {});
+    auto alone = *analyzer.explain(sql, catalog, scope, {}).statement;
+    if (statement->place < 0)
+        alone.place = -1;
+    if (!(*statement == alone))
+        throw std::logic_error(std::string{sql} + ": remembered otherwise than understood");
+    return statement;
 }
 
 } // namespace pgmemo::query::testing
