@@ -240,7 +240,7 @@ private:
     void hidden_parse(Owed& group, std::string_view name, const PreparedText&, std::string& before);
     void hidden_close(Owed& group, std::string_view name, std::string& before);
     void hidden_run(Owed& group, const PreparedSource&, std::string_view values, std::string& before);
-    std::string names_for(const query::Statement&, std::string_view sql, Time now);
+    std::string names_for(const query::Statement&, Time now);
     void on_execute(const wire::Execute&, Owed& group, std::string& before);
     void on_sync(Time now);
     void open_reading(Owed& group, const wire::Bind&, std::string_view body);
@@ -293,6 +293,7 @@ private:
     bool must_wait() const noexcept;
     void begin(Owed&, Effects);
     bool session_may_change() const noexcept; ///< by what is owed
+    static bool may_copy(const query::Statement&, std::string_view sql);
     void forget_names_if_told(const query::Statement&, std::string_view sql);
 
     StatementRef analyse(std::string_view sql);

@@ -195,7 +195,7 @@ Step Exchange::relay_query(const Statement& statement, std::string_view sql, std
     Step step;
     const bool had_hits = std::exchange(has_unseen_hits_, false);
     step.upstream = release_begin(now);
-    step.upstream += names_for(statement, sql, now);
+    step.upstream += names_for(statement, now);
     if (had_hits && statement.sets_transaction) {
         // It must come before the first query of a transaction; PostgreSQL has not seen that there was one.
         wire::append_query(step.upstream, "SELECT 1");
@@ -205,7 +205,7 @@ Step Exchange::relay_query(const Statement& statement, std::string_view sql, std
     finished_portal_.reset();
     auto& owed = owed_.emplace_back();
     owed.since = now;
-    owed.may_copy = sql.empty() || query::contains_any(sql, {"copy"});
+    owed.may_copy = sql.empty() || may_copy(statement, sql);
     if (miss) {
         owed.fill = std::move(miss->fill);
         owed.unless_found = std::move(miss->unless_found);
@@ -382,6 +382,13 @@ void Exchange::on_copy_end(Time now)
     } else {
         owed_.back().copy_ended = true;
     }
+}
+
+/// Whether the text may be, or have in it, a COPY.
+bool Exchange::may_copy(const Statement& statement, std::string_view sql)
+{
+    const bool is_unread = statement.reason == Reason::unparsed || statement.reason == Reason::encoding;
+    return is_unread ? query::contains_any(sql, {"copy"}) : statement.mentions_copy;
 }
 
 void Exchange::forget_names_if_told(const Statement& statement, std::string_view sql)

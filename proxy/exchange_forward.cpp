@@ -52,7 +52,7 @@ bool is_describable(const Statement& statement) noexcept
 }
 
 /// Whether the statement may ask for, make or drop prepared statements by their names.
-bool may_name(const Statement& statement, std::string_view sql)
+bool may_name(const Statement& statement)
 {
     if (statement.is_cacheable())
         return false;
@@ -69,7 +69,7 @@ bool may_name(const Statement& statement, std::string_view sql)
     default:
         break;
     }
-    return query::contains_any(sql, {"prepare", "execute", "deallocate", "discard"});
+    return statement.mentions_prepared;
 }
 
 /// The types of ParameterDescription, which begins here.
@@ -311,8 +311,8 @@ void Exchange::on_execute(const wire::Execute& execute, Owed& group, std::string
             continue;
         }
         const auto statement = analyse(text->sql());
-        group.may_copy |= query::contains_any(text->sql(), {"copy"});
-        if (may_name(*statement, text->sql()))
+        group.may_copy |= may_copy(*statement, text->sql());
+        if (may_name(*statement))
             need_names(group, before);
         reason = statement->is_cacheable()                      ? Reason::extended_protocol
                  : statement->reason == Reason::session_unknown ? why_no_lookup()
@@ -422,10 +422,10 @@ void Exchange::need_names(Owed& group, std::string& before)
 }
 
 /// The same before a Query, as a group of its own.
-std::string Exchange::names_for(const Statement& statement, std::string_view sql, Time now)
+std::string Exchange::names_for(const Statement& statement, Time now)
 {
     std::string before;
-    if (status_ == Status::failed || !may_name(statement, sql) ||
+    if (status_ == Status::failed || !may_name(statement) ||
         (prepared_.stale().empty() && prepared_.missing().empty()))
         return before;
     auto& group = owed_.emplace_back();

@@ -38,6 +38,7 @@ Session::Session(Loop& loop, int client, Services& services, observe::ThreadMetr
     , quiet_(executor_)
     , client_free_(executor_)
     , from_client_(Exchange::kMaxHeld, wire::FrameReader::From::client)
+    , from_upstream_(kMaxHeldUpstream, wire::FrameReader::From::server)
 {
     client_.open(client);
 }
@@ -113,14 +114,12 @@ Task<void> Session::client_pump()
             break;
         if (look_failed_)
             std::rethrow_exception(std::exchange(look_failed_, nullptr));
-        auto read = std::exchange(looked_, std::nullopt);
-        if (!read)
-            read = read_client();
-        if (*read == Read::none)
+        auto work = std::exchange(client_looked_, std::nullopt);
+        if (!work)
+            work = read_client();
+        if (*work == Work::none)
             continue;
-        if (*read == Read::ended)
-            break;
-        const bool goes_on = co_await digest();
+        const bool goes_on = co_await finish(*work);
         if (!goes_on)
             break;
     }
@@ -137,39 +136,72 @@ Task<void> Session::client_pump()
     upstream_.shutdown_send();
 }
 
-/// From the loop: the client pump is not resumed for what hits alone. True: it need not be.
+/// What has to be waited for on the client's way. False: nothing more can be read from this client.
+Task<bool> Session::finish(Work work)
+{
+    for (;;) {
+        bool ok = true;
+        switch (work) {
+        case Work::none:
+            co_return true;
+        case Work::end:
+            co_return false;
+        case Work::write:
+            ok = co_await write_client(to_client_);
+            break;
+        case Work::send:
+            ok = co_await send_upstream();
+            break;
+        case Work::decide:
+            ok = co_await until_quiet();
+            break;
+        case Work::refuse_login:
+            co_await refuse({"28000",
+                             "pgmemo cannot relay this SCRAM login: with TLS on both sides the client's channel "
+                             "binding would be to pgmemo, not to PostgreSQL",
+                             "Connect with channel_binding=disable, or without TLS on one side of pgmemo."});
+            client_gone_ = true;
+            co_return false;
+        }
+        if (!ok)
+            co_return false;
+        work = take_requests();
+    }
+}
+
+/// From the loop: the client pump is resumed only for what has to wait. True: it need not be.
 bool Session::look_at_client() noexcept
 {
     try {
-        looked_ = read_client();
+        client_looked_ = read_client();
     } catch (...) {
         look_failed_ = std::current_exception();
         return false;
     }
-    if (*looked_ != Read::none || client_.has_read_ahead())
+    if (*client_looked_ != Work::none || client_.has_read_ahead())
         return false;
-    looked_.reset();
+    client_looked_.reset();
     from_client_.give_back();
     return true;
 }
 
-Session::Read Session::read_client()
+Session::Work Session::read_client()
 {
     boost::system::error_code error;
     const auto size = client_.read_some(from_client_.room(1), error);
     if (error == asio::error::would_block)
-        return Read::none;
+        return Work::none;
     if (error)
-        return Read::ended;
+        return Work::end;
     metrics_.client_bytes_in.add(size);
     from_client_.commit(size);
     if (!answer_hits())
-        return Read::ended;
-    return from_client_.unread().empty() && to_client_.empty() ? Read::none : Read::some;
+        return Work::end;
+    return from_client_.unread().empty() && to_client_.empty() ? Work::none : take_requests();
 }
 
 /// The requests at the front of the reader that hit, in one write and without a coroutine of their own. What it leaves,
-/// there or to be written, is for digest(). False: the client is gone.
+/// there or to be written, is for take_requests(). False: the client is gone.
 bool Session::answer_hits()
 {
     const auto read_at = cache::Clock::now();
@@ -204,114 +236,151 @@ bool Session::answer_hits()
     return true;
 }
 
-/// Everything in the reader that is whole. False: nothing more can be read from this client.
-Task<bool> Session::digest()
+/// Everything in the reader that is whole, as far as it goes without waiting; called again, it goes on.
+Session::Work Session::take_requests()
 {
-    const auto read_at = last_client_;
-    std::size_t hits = 0;
     bool readable = true;
     for (;;) {
-        const auto frame = from_client_.next();
-        if (!frame) {
-            readable = false;
-            break;
+        const bool was_undecided = undecided_.has_value();
+        if (!was_undecided) {
+            const auto frame = from_client_.next();
+            readable = static_cast<bool>(frame);
+            if (!frame || !*frame)
+                break;
+            if (binding_hidden_ && client_.tls() && !exchange_->has_started() && (*frame)->type == 'p' &&
+                claims_no_binding_offered((*frame)->body)) {
+                spdlog::warn("session {}: a SCRAM login with TLS on both sides cannot be relayed from a client that "
+                             "wants channel binding; it is refused",
+                             id_);
+                metrics_.clients_refused.add();
+                return Work::refuse_login;
+            }
+            undecided_ = **frame;
         }
-        if (!*frame)
-            break;
-        if (binding_hidden_ && client_.tls() && !exchange_->has_started() && (*frame)->type == 'p' &&
-            claims_no_binding_offered((*frame)->body)) {
-            spdlog::warn("session {}: a SCRAM login with TLS on both sides cannot be relayed from a client that wants "
-                         "channel binding; it is refused",
-                         id_);
-            metrics_.clients_refused.add();
-            co_await refuse({"28000",
-                             "pgmemo cannot relay this SCRAM login: with TLS on both sides the client's channel "
-                             "binding would be to pgmemo, not to PostgreSQL",
-                             "Connect with channel_binding=disable, or without TLS on one side of pgmemo."});
-            client_gone_ = true;
-            co_return false;
-        }
-        auto step = exchange_->on_client(**frame, read_at);
-        while (step.kind == Step::Kind::wait || step.kind == Step::Kind::ask) {
+        auto step = exchange_->on_client(*undecided_, was_undecided ? cache::Clock::now() : last_client_);
+        if (step.kind == Step::Kind::wait || step.kind == Step::Kind::ask) {
             deciding_ = true;
             to_upstream_.own(std::move(step.upstream));
-            const bool quiet = co_await until_quiet();
-            if (!quiet)
-                co_return false;
-            step = exchange_->on_client(**frame, cache::Clock::now());
+            return Work::decide;
         }
-        if (deciding_) {
-            deciding_ = false;
+        if (std::exchange(deciding_, false))
             note_waiting();
-        }
-        switch (step.kind) {
-        case Step::Kind::serve:
-            to_client_.entry(std::move(step.entry));
-            to_client_.borrow(exchange_->status() == wire::Status::idle ? kReadyIdle : kReadyInTransaction);
-            ++hits;
-            break;
-        case Step::Kind::answer:
-            to_client_.own(std::move(step.client));
-            break;
-        case Step::Kind::reply:
-            for (auto& part : exchange_->reply()) {
-                if (part.entry)
-                    to_client_.entry(std::move(part.entry), part.bytes);
-                else if (part.own.empty())
-                    to_client_.borrow(part.bytes);
-                else
-                    to_client_.own(std::move(part.own));
-            }
-            hits += step.hits;
-            break;
-        case Step::Kind::hold:
-            break;
-        case Step::Kind::send:
-            to_upstream_.own(std::move(step.upstream));
-            break;
-        default:
-            to_upstream_.own(std::move(step.upstream));
-            to_upstream_.borrow((*frame)->bytes);
-            client_done_ |= (*frame)->type == 'X' && (*frame)->first;
-            break;
-        }
+        carry_out(step, *std::exchange(undecided_, std::nullopt));
     }
-    // The answers given here come before whatever the upstream answers to what is sent now.
+    return flush(readable);
+}
+
+void Session::carry_out(Step& step, const wire::Frame& frame)
+{
+    switch (step.kind) {
+    case Step::Kind::serve:
+        to_client_.entry(std::move(step.entry));
+        to_client_.borrow(exchange_->status() == wire::Status::idle ? kReadyIdle : kReadyInTransaction);
+        ++hits_;
+        break;
+    case Step::Kind::answer:
+        to_client_.own(std::move(step.client));
+        break;
+    case Step::Kind::reply:
+        for (auto& part : exchange_->reply()) {
+            if (part.entry)
+                to_client_.entry(std::move(part.entry), part.bytes);
+            else if (part.own.empty())
+                to_client_.borrow(part.bytes);
+            else
+                to_client_.own(std::move(part.own));
+        }
+        hits_ += step.hits;
+        break;
+    case Step::Kind::hold:
+        break;
+    case Step::Kind::send:
+        to_upstream_.own(std::move(step.upstream));
+        break;
+    default:
+        to_upstream_.own(std::move(step.upstream));
+        to_upstream_.borrow(frame.bytes);
+        client_done_ |= frame.type == 'X' && frame.first;
+        break;
+    }
+}
+
+/// The answers given here come before whatever the upstream answers to what is sent now.
+Session::Work Session::flush(bool readable)
+{
     if (!to_client_.empty()) {
-        const bool written = co_await write_client(to_client_);
-        if (!written)
-            co_return false;
+        const auto put = put_client(to_client_);
+        if (put != Put::done)
+            return put == Put::gone ? Work::end : Work::write;
     }
-    if (hits > 0) {
-        const auto took = cache::Clock::now() - read_at;
-        for (std::size_t i = 0; i < hits; ++i)
+    if (hits_ > 0) {
+        const auto took = cache::Clock::now() - last_client_;
+        for (; hits_ > 0; --hits_)
             metrics_.hit_latency.record(took);
     }
-    if (to_upstream_.empty())
-        co_return readable;
-    const bool sent = co_await send_upstream();
-    co_return sent&& readable;
+    if (!to_upstream_.empty()) {
+        const auto put = put_upstream();
+        if (put != Put::done)
+            return put == Put::gone ? Work::end : Work::send;
+    }
+    return readable ? Work::none : Work::end;
+}
+
+/// As much as goes without waiting.
+Session::Put Session::put_client(Gather& gather)
+{
+    if (client_gone_) {
+        gather.clear();
+        return Put::gone;
+    }
+    if (client_writing_)
+        return Put::blocked;
+    const auto size = gather.size();
+    client_gone_ |= !client_.write_some(gather);
+    metrics_.client_bytes_out.add(size - gather.size());
+    if (client_gone_) {
+        gather.clear();
+        return Put::gone;
+    }
+    return gather.empty() ? Put::done : Put::blocked;
+}
+
+/// As much as goes without waiting; nothing while a cancel request is on its way: it is for what was sent before.
+Session::Put Session::put_upstream()
+{
+    exchange_->forget_idle_limit();
+    if (cancel_slot_) {
+        sending_ = true;
+        note_waiting();
+        if (cancel_slot_->under_way.load() > 0)
+            return Put::blocked;
+        sending_ = false;
+    }
+    const auto size = to_upstream_.size();
+    const bool ok = upstream_.write_some(to_upstream_);
+    metrics_.upstream_bytes_out.add(size - to_upstream_.size());
+    note_waiting();
+    last_upstream_ = cache::Clock::now();
+    if (!ok)
+        return Put::gone;
+    return to_upstream_.empty() ? Put::done : Put::blocked;
 }
 
 /// False: the connection is gone.
 Task<bool> Session::send_upstream()
 {
-    metrics_.upstream_bytes_out.add(to_upstream_.size());
-    exchange_->forget_idle_limit();
-    if (cancel_slot_) {
-        sending_ = true;
-        note_waiting();
-        while (cancel_slot_->under_way.load() > 0) { // it is for what was sent before
+    for (;;) {
+        const auto put = put_upstream();
+        if (put != Put::blocked)
+            co_return put == Put::done;
+        if (sending_) {
             co_await timeout(executor_, kCancelPause);
+            continue;
         }
-        sending_ = false;
+        metrics_.upstream_bytes_out.add(to_upstream_.size());
+        const bool sent = co_await write_all(upstream_, to_upstream_);
+        co_return sent;
     }
-    const bool ok = upstream_.write_some(to_upstream_);
-    note_waiting();
-    last_upstream_ = cache::Clock::now();
-    if (!ok || to_upstream_.empty())
-        co_return ok;
-    co_return co_await write_all(upstream_, to_upstream_);
 }
 
 /// Sends what there is to send, and waits until every reply owed has come. False: they never will.
@@ -335,57 +404,88 @@ Task<bool> Session::until_quiet()
 
 Task<void> Session::upstream_pump()
 {
-    wire::FrameReader reader{kMaxHeldUpstream, wire::FrameReader::From::server};
-    Gather gather;
-    bool understood = true;
-    while (understood) {
-        reader.give_back();
-        const bool ready = co_await upstream_.readable();
+    const Look look{[](void* self) { return static_cast<Session*>(self)->look_at_upstream(); }, this};
+    for (;;) {
+        from_upstream_.give_back();
+        const bool ready = co_await upstream_.readable(look);
         if (!ready)
             break;
-        boost::system::error_code error;
-        const auto size = upstream_.read_some(reader.room(1), error);
-        if (error == asio::error::would_block)
-            continue;
-        if (error)
-            break;
-        metrics_.upstream_bytes_in.add(size);
-        reader.commit(size);
-        const auto now = cache::Clock::now();
-        for (;;) {
-            const auto frame = reader.next();
-            if (!frame) {
-                spdlog::error("session {}: PostgreSQL sent what is no message; the session ends", id_);
-                understood = false;
-                break;
-            }
-            if (!*frame)
-                break;
-            if (!exchange_->has_started() && on_login(**frame, gather))
-                continue;
-            auto passage = exchange_->on_upstream(**frame, now);
-            gather.own(std::move(passage.before));
-            if (passage.relay)
-                gather.borrow((*frame)->bytes);
-        }
-        note_waiting();
-        if (exchange_->is_quiet())
-            quiet_.notify();
-        if (!gather.empty()) {
+        if (look_failed_)
+            std::rethrow_exception(std::exchange(look_failed_, nullptr));
+        auto work = std::exchange(upstream_looked_, std::nullopt);
+        if (!work)
+            work = read_upstream();
+        if (!replies_.empty()) {
             co_await write_client(
-                gather); // false: the client is gone; what the server still does is watched to its end
+                replies_); // false: the client is gone; what the server still does is watched to its end
         }
-        if (exchange_->is_broken())
-            break;
-        if (draining_ && exchange_->is_idle())
+        if (*work == Work::end || is_over())
             break;
     }
     upstream_ended_ = true;
     quiet_.notify();
-    if (!reader.in_message() && !client_gone_)
+    if (!from_upstream_.in_message() && !client_gone_)
         co_await say_goodbye();
     client_.close();
     upstream_.close();
+}
+
+/// From the loop: the upstream pump is resumed only for what has to wait. True: it need not be.
+bool Session::look_at_upstream() noexcept
+{
+    try {
+        upstream_looked_ = read_upstream();
+    } catch (...) {
+        look_failed_ = std::current_exception();
+        return false;
+    }
+    if (*upstream_looked_ != Work::none || upstream_.has_read_ahead() || is_over())
+        return false;
+    upstream_looked_.reset();
+    from_upstream_.give_back();
+    return true;
+}
+
+Session::Work Session::read_upstream()
+{
+    boost::system::error_code error;
+    const auto size = upstream_.read_some(from_upstream_.room(1), error);
+    if (error == asio::error::would_block)
+        return Work::none;
+    if (error)
+        return Work::end;
+    metrics_.upstream_bytes_in.add(size);
+    from_upstream_.commit(size);
+    const auto now = cache::Clock::now();
+    bool understood = true;
+    for (;;) {
+        const auto frame = from_upstream_.next();
+        if (!frame) {
+            spdlog::error("session {}: PostgreSQL sent what is no message; the session ends", id_);
+            understood = false;
+            break;
+        }
+        if (!*frame)
+            break;
+        if (!exchange_->has_started() && on_login(**frame, replies_))
+            continue;
+        auto passage = exchange_->on_upstream(**frame, now);
+        replies_.own(std::move(passage.before));
+        if (passage.relay)
+            replies_.borrow((*frame)->bytes);
+    }
+    note_waiting();
+    if (exchange_->is_quiet())
+        quiet_.notify();
+    if (!replies_.empty() && put_client(replies_) == Put::blocked)
+        return understood ? Work::write : Work::end;
+    return understood ? Work::none : Work::end;
+}
+
+/// Whether the session ends after what the upstream has said.
+bool Session::is_over() const
+{
+    return exchange_->is_broken() || (draining_ && exchange_->is_idle());
 }
 
 /// Why the client is left, unless the server has told it or it left by itself.
@@ -410,20 +510,17 @@ Task<void> Session::say_goodbye()
 
 Task<bool> Session::write_client(Gather& gather)
 {
-    const auto size = gather.size();
-    while (client_writing_)
+    while (client_writing_) {
         co_await client_free_.wait();
-    if (client_gone_) {
-        gather.clear();
-        co_return false;
     }
-    bool ok = client_.write_some(gather);
-    if (ok && !gather.empty()) {
-        client_writing_ = true;
-        ok = co_await write_all(client_, gather);
-        client_writing_ = false;
-        client_free_.notify();
-    }
+    const auto put = put_client(gather);
+    if (put != Put::blocked)
+        co_return put == Put::done;
+    client_writing_ = true;
+    const auto size = gather.size();
+    const bool ok = co_await write_all(client_, gather);
+    client_writing_ = false;
+    client_free_.notify();
     client_gone_ |= !ok;
     if (ok)
         metrics_.client_bytes_out.add(size);

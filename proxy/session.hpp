@@ -78,19 +78,31 @@ private:
     Task<std::string> try_way(const UpstreamTarget::Host&, Way, std::string_view startup);
     Task<void> run_both_pumps();
     void on_failure(std::exception_ptr& first, std::exception_ptr its);
-    /// What a read from the client has come to.
-    enum class Read : std::uint8_t {
-        none,  ///< nothing, or hits that are answered
-        some,  ///< for digest()
-        ended, ///< the client is gone, or has closed its side
+    /// What could be done without waiting has been done. What is left:
+    enum class Work : std::uint8_t {
+        none,          ///< nothing, until more can be read
+        write,         ///< to the client, who takes no more at present
+        send,          ///< to the upstream, which takes no more, or a cancel request is on its way to it
+        decide,        ///< `undecided_`, once every reply owed has come
+        refuse_login,  ///< the client wants a channel binding that cannot be relayed
+        end,           ///< nothing: nothing more can be read
     };
+    enum class Put : std::uint8_t { done, blocked, gone };
 
     Task<void> client_pump();
     Task<void> upstream_pump();
-    Read read_client();
+    Task<bool> finish(Work);
     bool look_at_client() noexcept;
+    bool look_at_upstream() noexcept;
+    Work read_client();
+    Work read_upstream();
+    bool is_over() const;
     bool answer_hits();
-    Task<bool> digest();
+    Work take_requests();
+    void carry_out(Step&, const wire::Frame&);
+    Work flush(bool readable);
+    Put put_client(Gather&);
+    Put put_upstream();
     Task<bool> until_quiet();
     Task<bool> send_upstream();
     void leave();
@@ -135,9 +147,14 @@ private:
     std::uint64_t idle_limit_epoch_ = 0; ///< of the server's configuration, when it was asked for its limit
     bool binding_hidden_ = false;        ///< PostgreSQL has offered channel binding, and the client was not told
     wire::FrameReader from_client_;
-    std::optional<Read> looked_;         ///< what look_at_client() has left to the client pump
+    wire::FrameReader from_upstream_;
+    std::optional<Work> client_looked_; ///< what look_at_client() has left to the client pump
+    std::optional<Work> upstream_looked_;
     std::exception_ptr look_failed_;
-    Gather to_client_;                   ///< the client pump's: hits, own answers
+    std::optional<wire::Frame> undecided_; ///< borrows from `from_client_`
+    std::size_t hits_ = 0;                 ///< in `to_client_`
+    Gather to_client_;                     ///< the client pump's: hits, own answers
+    Gather replies_;                       ///< the upstream pump's
     Gather to_upstream_;
 };
 

@@ -8,6 +8,7 @@
 #include "query/memo.hpp"
 #include "query/proof.hpp"
 #include "query/shape.hpp"
+#include "query/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -79,9 +80,12 @@ void add_proof(const StatementFacts& facts, const Catalog::Impl* catalog, const 
     statement.reads.shrink_to_fit();
 }
 
-Statement resolve(const TextFacts& text, const Catalog::Impl* catalog, const NameScope* scope, Trail* trail)
+Statement resolve(std::string_view sql, const TextFacts& text, const Catalog::Impl* catalog, const NameScope* scope,
+                  Trail* trail)
 {
     auto statement = nothing();
+    statement.mentions_copy = contains_any(sql, {"copy"});
+    statement.mentions_prepared = contains_any(sql, {"prepare", "execute", "deallocate", "discard"});
     if (text.statements.empty()) {
         statement.reason = Reason::empty;
         return statement;
@@ -144,13 +148,15 @@ struct Analyzer::State {
     Memo memo;
     std::shared_ptr<const Statement> unparsed = anything(Reason::unparsed);
     std::shared_ptr<const Statement> unreadable = anything(Reason::encoding);
+    std::shared_ptr<const Statement> seen_once = anything(Reason::unparsed); // of shapes: to be learned the next time
 };
 
 std::shared_ptr<const Statement> Analyzer::State::read(std::string_view sql, const Catalog::Impl* catalog,
                                                        const NameScope* scope) const
 {
     const auto facts = read_facts(sql);
-    return facts.is_understood ? std::make_shared<const Statement>(resolve(facts, catalog, scope, nullptr)) : unparsed;
+    return facts.is_understood ? std::make_shared<const Statement>(resolve(sql, facts, catalog, scope, nullptr))
+                                : unparsed;
 }
 
 /// By what is known of texts that have other values; null when each has to be looked at by itself.
@@ -162,7 +168,11 @@ std::shared_ptr<const Statement> Analyzer::State::by_shape(std::string_view sql,
         return nullptr;
     const auto key = std::string(1, '\0').append(shape->text); // no text begins so
     auto shaped = memo.find(key, view);
-    if (!shaped) {
+    if (!shaped) { // it may be the only one
+        memo.remember(key, view, seen_once);
+        return nullptr;
+    }
+    if (shaped == seen_once) {
         shaped = learn(sql, *shape, catalog, scope);
         memo.remember(key, view, shaped);
     }
@@ -227,7 +237,7 @@ Explanation Analyzer::explain(std::string_view sql, const std::shared_ptr<const 
     auto statement = !dialect.is_readable() ? state_->unreadable : state_->unparsed;
     if (dialect.is_readable() && sql.size() <= kMaxParsedBytes)
         if (const auto facts = read_facts(sql); facts.is_understood)
-            statement = std::make_shared<const Statement>(resolve(facts, impl, scope.get(), &trail));
+            statement = std::make_shared<const Statement>(resolve(sql, facts, impl, scope.get(), &trail));
     return put_in_words(std::move(statement), std::move(trail), impl);
 }
 

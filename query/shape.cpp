@@ -10,30 +10,45 @@ namespace {
 // Statements whose values are compared or assigned.
 constexpr std::array<std::string_view, 5> kVerbs{"select", "insert", "update", "delete", "with"};
 constexpr std::array<std::string_view, 7> kComparisons{"=", "<", ">", "<=", ">=", "<>", "!="};
-constexpr std::string_view kOperatorChars = "+-*/<>=~!@#%^&|`?:"; // and the colon, for := and ::
-constexpr std::string_view kLargest = "2147483647";               // beyond it a literal is an int8 or a numeric
+constexpr std::string_view kLargest = "2147483647"; // beyond it a literal is an int8 or a numeric
 
-bool is_digit(char c) noexcept
+// What a byte may be a part of.
+enum Kind : unsigned char {
+    kOther = 0,
+    kSpace = 1,
+    kDigit = 2,
+    kWord = 4,     // a name or a number
+    kOperator = 8, // and the colon, for := and ::
+};
+
+constexpr std::array<unsigned char, 256> kKinds = [] {
+    std::array<unsigned char, 256> kinds{};
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const bool is_digit = i >= '0' && i <= '9';
+        const bool is_letter = (i >= 'a' && i <= 'z') || (i >= 'A' && i <= 'Z') || i == '_' || i == '.' || i >= 0x80;
+        if (i == ' ' || (i >= '\t' && i <= '\r'))
+            kinds[i] = kSpace;
+        else if (is_digit)
+            kinds[i] = kDigit | kWord;
+        else if (is_letter)
+            kinds[i] = kWord;
+        else if (std::string_view{"+-*/<>=~!@#%^&|`?:"}.find(static_cast<char>(i)) != std::string_view::npos)
+            kinds[i] = kOperator;
+    }
+    return kinds;
+}();
+
+bool is(Kind kind, char c) noexcept
 {
-    return c >= '0' && c <= '9';
-}
-bool is_space(char c) noexcept
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-/// What may be a part of a name, or of a number.
-bool is_word(char c) noexcept
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return (kKinds[static_cast<unsigned char>(c)] & kind) != 0;
 }
 
 bool begins_with_verb(std::string_view sql) noexcept
 {
-    while (!sql.empty() && (is_space(sql.front()) || sql.front() == '('))
+    while (!sql.empty() && (is(kSpace, sql.front()) || sql.front() == '('))
         sql.remove_prefix(1);
     const auto is_first = [sql](std::string_view verb) {
-        return sql.size() > verb.size() && !is_word(sql[verb.size()]) &&
+        return sql.size() > verb.size() && !is(kWord, sql[verb.size()]) &&
                std::equal(verb.begin(), verb.end(), sql.begin(), [](char a, char b) { return a == (b | 0x20); });
     };
     return std::any_of(kVerbs.begin(), kVerbs.end(), is_first);
@@ -71,11 +86,13 @@ private:
     bool step()
     {
         const char c = sql_[at_];
-        if (is_space(c)) {
+        if (is(kSpace, c)) {
             ++at_;
             return true;
         }
-        const bool is_compared = std::exchange(behind_comparison_, false);
+        if (is(kWord, c))
+            return word();
+        behind_comparison_ = false;
         switch (c) {
         case '\\':
         case '$':
@@ -83,39 +100,50 @@ private:
             return false;
         case '\'':
         case '"': // not E'', U&"" and the like
-            return (at_ == 0 || (!is_word(sql_[at_ - 1]) && sql_[at_ - 1] != '&')) && skip_to(sql_.substr(at_, 1), 1);
+            return (at_ == 0 || (!is(kWord, sql_[at_ - 1]) && sql_[at_ - 1] != '&')) && skip_to(sql_.substr(at_, 1), 1);
         default:
             break;
         }
         const auto two = sql_.substr(at_, 2);
-        if (two == "--")
-            return skip_to("\n", 2);
+        if (two == "--") {
+            at_ = std::min(sql_.find_first_of("\r\n", at_), sql_.size());
+            return true;
+        }
         if (two == "/*")
             return skip_to("*/", 2) && sql_.substr(last_, at_ - last_).find("/*", 2) == std::string_view::npos;
         last_ = at_;
-        if (kOperatorChars.find(c) != std::string_view::npos) {
-            while (at_ < sql_.size() && kOperatorChars.find(sql_[at_]) != std::string_view::npos &&
-                   sql_.substr(at_, 2) != "--" && sql_.substr(at_, 2) != "/*")
+        if (is(kOperator, c)) {
+            while (at_ < sql_.size() && is(kOperator, sql_[at_]) && !begins_comment())
                 ++at_;
             const auto op = sql_.substr(last_, at_ - last_);
             behind_comparison_ = std::find(kComparisons.begin(), kComparisons.end(), op) != kComparisons.end();
             return true;
         }
-        if (!is_word(c)) {
-            ++at_;
-            return true;
-        }
-        while (at_ < sql_.size() && is_word(sql_[at_]))
-            ++at_;
-        const auto word = sql_.substr(last_, at_ - last_);
-        return !is_compared || !std::all_of(word.begin(), word.end(), is_digit) || take(word);
+        ++at_;
+        return true;
+    }
+
+    bool word()
+    {
+        last_ = at_;
+        bool is_number = true;
+        for (; at_ < sql_.size() && is(kWord, sql_[at_]); ++at_)
+            is_number = is_number && is(kDigit, sql_[at_]);
+        const bool is_compared = std::exchange(behind_comparison_, false);
+        return !is_compared || !is_number || take(sql_.substr(last_, at_ - last_));
+    }
+
+    bool begins_comment() const noexcept
+    {
+        const auto two = sql_.substr(at_, 2);
+        return two == "--" || two == "/*";
     }
 
     /// An integer behind a comparison. What follows it may make it a part of something else.
     bool take(std::string_view digits)
     {
-        const bool stands_alone = at_ == sql_.size() || is_space(sql_[at_]) || sql_[at_] == ')' || sql_[at_] == ',' ||
-                                  sql_[at_] == ';';
+        const bool stands_alone =
+            at_ == sql_.size() || is(kSpace, sql_[at_]) || sql_[at_] == ')' || sql_[at_] == ',' || sql_[at_] == ';';
         if (!is_int4(digits) || !stands_alone)
             return true;
         if (shape_.values.size() == kMostValues)

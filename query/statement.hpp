@@ -81,6 +81,8 @@ struct Statement {
     bool runs_unseen = false;      ///< triggers may run that nobody has looked at: any role may have other rights
     bool reads_unseen = false;     ///< a view may be read, or an operator used, that calls what writes
     bool changes_session = true;   ///< settings, role or temporary objects of the session may differ afterwards
+    bool mentions_copy = true;     ///< the word stands in the text, in whatever role; likewise
+    bool mentions_prepared = true; ///< PREPARE, EXECUTE, DEALLOCATE or DISCARD
     bool sets_transaction = false; ///< SET TRANSACTION and its like: must come before the transaction's first query
 
     std::vector<ReadAccess> reads;       ///< complete when `reason == none`; of one relation there may be several
