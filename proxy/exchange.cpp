@@ -112,6 +112,25 @@ Exchange::StatementRef Exchange::analyse(std::string_view sql)
     return services_.analyzer.analyse(sql, database_.catalog(), scope, {conforming_strings_, readable});
 }
 
+/// The same; a prepared statement is asked for again and again.
+Exchange::StatementRef Exchange::analyse(const PreparedSource& text)
+{
+    auto& last = text.analysed();
+    analysed_under_ = database_.wanted(); // before the snapshot: when that goes in between, it is out of date
+    const bool settled = !session_may_change();
+    const bool has_scope = settled && settings_are_known() && known_->scope;
+    const auto catalog = database_.catalog_id();
+    const auto scope = has_scope ? known_->scope->id : 0;
+    const query::Dialect dialect{conforming_strings_, ascii_safe_ && settled && (utf8_ || is_ascii(text.sql()))};
+    if (last.statement && catalog != 0 && last.catalog == catalog && last.scope == scope && last.dialect == dialect)
+        return last.statement;
+    auto statement = analyse(text.sql());
+    // If it is the snapshot still, it was in between: none comes back once it has gone.
+    if (catalog != 0 && database_.catalog_id() == catalog)
+        last = {catalog, scope, dialect, statement};
+    return statement;
+}
+
 Effects Exchange::effects_of(const Statement& statement, const Parameters* parameters) const
 {
     Effects effects;

@@ -297,6 +297,7 @@ private:
     void forget_names_if_told(const query::Statement&, std::string_view sql);
 
     StatementRef analyse(std::string_view sql);
+    StatementRef analyse(const PreparedSource& text);
     Effects effects_of(const query::Statement&, const Parameters*) const;
     struct Reads {
         cache::Words words; ///< of the stamp

@@ -184,7 +184,7 @@ std::string Exchange::forward_parse(const wire::Frame& frame, std::string& befor
             told = told_now(sum_of_description(cache::reply_of(*entry)));
         } else {
             told = told_now(0);
-            learns = is_describable(*analyse(text->sql()));
+            learns = is_describable(*analyse(*text));
         }
     }
     prepared_.parse_sent(*name, text, told);
@@ -209,7 +209,7 @@ void Exchange::forward_bind(const wire::Frame& frame, std::string& before, Time 
         // SET TRANSACTION must come before the first query of a transaction; PostgreSQL has not seen that there was
         // one.
         for (const auto& text : prepared_.texts_of_statement(bind->statement)) {
-            if (text && analyse(text->sql())->sets_transaction) {
+            if (text && analyse(*text)->sets_transaction) {
                 hidden_run(group, PreparedSource{std::string{"SELECT 1"} + std::string(3, '\0')}, std::string(6, '\0'),
                            before);
                 has_unseen_hits_ = false;
@@ -310,7 +310,7 @@ void Exchange::on_execute(const wire::Execute& execute, Owed& group, std::string
             close_readings(group);
             continue;
         }
-        const auto statement = analyse(text->sql());
+        const auto statement = analyse(*text);
         group.may_copy |= may_copy(*statement, text->sql());
         if (may_name(*statement))
             need_names(group, before);
@@ -514,7 +514,7 @@ void Exchange::open_reading(Owed& group, const wire::Bind& bind, std::string_vie
 Reason Exchange::fill_for(Owed& group, Reading& reading, const PreparedSource& text, const wire::Bind& bind,
                           std::string_view body)
 {
-    const auto statement = analyse(text.sql());
+    const auto statement = analyse(text);
     if (!statement->is_cacheable())
         return statement->reason == Reason::session_unknown && !may_look_up() ? why_no_lookup() : statement->reason;
     const auto parameters = parameters_of(text, body, true);

@@ -159,7 +159,7 @@ std::optional<Step> Exchange::recheck(const wire::Frame& frame, Time now)
         return std::nullopt;
     const auto word = database_.word().load();
     const bool was_told = named->told.description != 0;
-    const bool is_of_use = named->upstream ? analyse(named->text->sql())->is_cacheable() : was_told;
+    const bool is_of_use = named->upstream ? analyse(*named->text)->is_cacheable() : was_told;
     if (named->checked_at == word || !is_of_use)
         return std::nullopt;
     named->checked_at = word;
@@ -352,7 +352,7 @@ bool Exchange::take_bind(const wire::Frame& frame, Gathered& op, Time now)
     }
     if (!bind->portal.empty() || !binds_nothing(bind->rest))
         return false;
-    const auto statement = analyse(op.text->sql());
+    const auto statement = analyse(*op.text);
     const bool in_transaction = begin_held_ || group_begins();
     if (statement->transaction == Transaction::begin && status_ == Status::idle && !in_transaction &&
         known_->read_committed_by_default &&

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "query/analyzer.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,8 +31,18 @@ public:
     std::string_view sql() const noexcept { return {rest_.c_str()}; }
     std::vector<std::uint32_t> types() const; ///< of the parameters, as declared
 
+    /// What the text was last found to be, and under what. For the one thread that its session lives in.
+    struct Analysed {
+        std::uint64_t catalog = 0;
+        std::uint64_t scope = 0; ///< 0: none
+        query::Dialect dialect;
+        std::shared_ptr<const query::Statement> statement; ///< null: never
+    };
+    Analysed& analysed() const noexcept { return analysed_; }
+
 private:
     std::string rest_;
+    mutable Analysed analysed_;
 };
 
 /// What a prepared statement may stand for; nullptr in a list of candidates: anything at all.

@@ -27,6 +27,7 @@ struct Dialect {
     bool standard_conforming_strings = true;
     bool ascii_safe_encoding = true; ///< no byte below 0x80 is a part of a longer character (see `is_ascii_safe`)
     bool is_readable() const noexcept { return standard_conforming_strings && ascii_safe_encoding; }
+    bool operator==(const Dialect&) const = default;
 };
 
 /// Whether a client_encoding, as PostgreSQL reports it, keeps ASCII bytes to ASCII characters: false for SJIS, BIG5,
