@@ -241,8 +241,8 @@ Exit run(const Options& options)
     std::atomic<std::uint64_t> upstreams{0};
     proxy::Resolver resolver;
     proxy::auth::Authority authority{upstream, in_force};
-    proxy::Services services{in_force, upstream,   client_tls,     cache,   analyzer, scopes,    databases,
-                             cancels,  unresolved, settings_epoch, clients, sessions, upstreams, &resolver, &authority};
+    proxy::Services services{in_force,   upstream,       client_tls, cache,    analyzer,  scopes,    databases, cancels,
+                             unresolved, settings_epoch, clients,    sessions, upstreams, &resolver, &authority};
     proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });

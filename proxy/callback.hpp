@@ -14,8 +14,7 @@ class Callback {
 public:
     Callback() noexcept = default;
     template <class F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, Callback>)
-    explicit Callback(F&& function)
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Callback>) explicit Callback(F&& function)
     {
         using Function = std::remove_cvref_t<F>;
         if constexpr (sizeof(Function) <= sizeof(storage_) && alignof(Function) <= alignof(std::max_align_t) &&
@@ -64,19 +63,18 @@ private:
         void operator()(bool ready) { (*function)(ready); }
     };
     template <class Function>
-    static constexpr Operations kOperations{
-        [](void* from, bool ready) {
-            auto* const at = static_cast<Function*>(from);
-            Function function{std::move(*at)};
-            at->~Function();
-            std::move(function)(ready);
-        },
-        [](void* to, void* from) {
-            auto* const at = static_cast<Function*>(from);
-            ::new (to) Function(std::move(*at));
-            at->~Function();
-        },
-        [](void* what) { static_cast<Function*>(what)->~Function(); }};
+    static constexpr Operations kOperations{[](void* from, bool ready) {
+                                                auto* const at = static_cast<Function*>(from);
+                                                Function function{std::move(*at)};
+                                                at->~Function();
+                                                std::move(function)(ready);
+                                            },
+                                            [](void* to, void* from) {
+                                                auto* const at = static_cast<Function*>(from);
+                                                ::new (to) Function(std::move(*at));
+                                                at->~Function();
+                                            },
+                                            [](void* what) { static_cast<Function*>(what)->~Function(); }};
 
     void drop() noexcept
     {

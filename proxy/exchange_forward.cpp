@@ -425,8 +425,7 @@ void Exchange::need_names(Owed& group, std::string& before)
 std::string Exchange::names_for(const Statement& statement, Time now)
 {
     std::string before;
-    if (status_ == Status::failed || !may_name(statement) ||
-        (prepared_.stale().empty() && prepared_.missing().empty()))
+    if (status_ == Status::failed || !may_name(statement) || (prepared_.stale().empty() && prepared_.missing().empty()))
         return before;
     auto& group = owed_.emplace_back();
     group.kind = Owed::Kind::own_group;

@@ -80,12 +80,12 @@ private:
     void on_failure(std::exception_ptr& first, std::exception_ptr its);
     /// What could be done without waiting has been done. What is left:
     enum class Work : std::uint8_t {
-        none,          ///< nothing, until more can be read
-        write,         ///< to the client, who takes no more at present
-        send,          ///< to the upstream, which takes no more, or a cancel request is on its way to it
-        decide,        ///< `undecided_`, once every reply owed has come
-        refuse_login,  ///< the client wants a channel binding that cannot be relayed
-        end,           ///< nothing: nothing more can be read
+        none,         ///< nothing, until more can be read
+        write,        ///< to the client, who takes no more at present
+        send,         ///< to the upstream, which takes no more, or a cancel request is on its way to it
+        decide,       ///< `undecided_`, once every reply owed has come
+        refuse_login, ///< the client wants a channel binding that cannot be relayed
+        end,          ///< nothing: nothing more can be read
     };
     enum class Put : std::uint8_t { done, blocked, gone };
 

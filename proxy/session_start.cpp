@@ -339,8 +339,8 @@ Task<void> Session::cancel(wire::CancelRequest request)
     const auto& target = slot->target;
     const auto& host = services_.upstream.hosts()[target.host];
     const auto way = target.tls ? Way::tls : Way::plain;
-    const auto result =
-        co_await (dial(upstream_, services_.upstream, host, way, *services_.resolver, target.address) || timeout(executor_, kCancelLimit));
+    const auto result = co_await (dial(upstream_, services_.upstream, host, way, *services_.resolver, target.address) ||
+                                  timeout(executor_, kCancelLimit));
     const auto* failure = std::get_if<std::string>(&result);
     if (!failure || !failure->empty()) {
         spdlog::warn("session {}: a cancel request did not reach PostgreSQL at {}", id_, host.text());

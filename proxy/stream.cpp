@@ -132,7 +132,8 @@ Task<error_code> Stream::connect_unix(std::string path)
     co_return error;
 }
 
-/// A Unix socket whose server has too many waiting says EAGAIN and will not tell when it could be tried again: an error.
+/// A Unix socket whose server has too many waiting says EAGAIN and will not tell when it could be tried again: an
+/// error.
 Task<error_code> Stream::connect(int family, const sockaddr* address, std::size_t size)
 {
     const int socket = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

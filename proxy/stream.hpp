@@ -67,7 +67,7 @@ public:
     bool write_some(Gather& gather) { return tls_ ? write_some_tls(gather) : write_some_plain(gather); }
     Task<bool> writable();
 
-    void shutdown(); ///< both ways: whoever waits to read learns of it
+    void shutdown();      ///< both ways: whoever waits to read learns of it
     void shutdown_send(); ///< says that nothing more comes: close_notify, then FIN
     void close();
 

@@ -156,7 +156,7 @@ std::shared_ptr<const Statement> Analyzer::State::read(std::string_view sql, con
 {
     const auto facts = read_facts(sql);
     return facts.is_understood ? std::make_shared<const Statement>(resolve(sql, facts, catalog, scope, nullptr))
-                                : unparsed;
+                               : unparsed;
 }
 
 /// By what is known of texts that have other values; null when each has to be looked at by itself.
@@ -198,8 +198,7 @@ std::shared_ptr<const Statement> Analyzer::State::learn(std::string_view sql, co
     if (first == unparsed)
         return unparsed;
     auto shaped = std::make_shared<const Statement>(template_of(*first, made_up[0]));
-    const bool holds =
-        same(*shaped, values[1], with_values(shape, values[1])) && same(*shaped, shape.values, sql);
+    const bool holds = same(*shaped, values[1], with_values(shape, values[1])) && same(*shaped, shape.values, sql);
     return holds ? shaped : unparsed;
 }
 

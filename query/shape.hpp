@@ -24,8 +24,8 @@ std::optional<Shape> shape_of(std::string_view sql);
 /// The text with other values.
 std::string with_values(const Shape&, const std::vector<std::string_view>& values);
 
-/// What all texts of one shape have in common: their Statement, in which a value of the shape is a Bound whose parameter
-/// is -1 for the first, -2 for the second and so on.
+/// What all texts of one shape have in common: their Statement, in which a value of the shape is a Bound whose
+/// parameter is -1 for the first, -2 for the second and so on.
 ///
 /// That the analysis depends on no more of a value than where it goes is not taken for granted: a template is made of
 /// texts with made-up values (the caller's part), and is of no use unless it says of each, and of the text that asked

@@ -43,23 +43,47 @@ TEST(Shape, TakesOutIntegersBehindComparisons)
               "SELECT a -- b = 1\rFROM t WHERE id = ? -- c = 4 | 3");
     EXPECT_EQ(shape("SELECT 'it''s = 1' FROM t WHERE id = 3 /* d = 4 */"),
               "SELECT 'it''s = 1' FROM t WHERE id = ? /* d = 4 */ | 3");
-    EXPECT_EQ(shape("SELECT '\\' FROM t WHERE id = 3"), "SELECT '\\' FROM t WHERE id = ? | 3"); // a plain string has no escapes
+    EXPECT_EQ(shape("SELECT '\\' FROM t WHERE id = 3"),
+              "SELECT '\\' FROM t WHERE id = ? | 3"); // a plain string has no escapes
     EXPECT_EQ(shape("SELECT t.a FROM t WHERE t1 = 5"), "SELECT t.a FROM t WHERE t1 = ? | 5");
 }
 
 TEST(Shape, LeavesWhatMayBeSomethingElse)
 {
     for (const auto* sql : {
-             "SELECT a FROM t", "SELECT 17", "SELECT a FROM t LIMIT 17", "SELECT a FROM t WHERE id IN (1, 2)",
-             "SELECT a FROM t WHERE id = -17", "SELECT a FROM t WHERE id = + 17", "SELECT a FROM t WHERE id = 17.5",
-             "SELECT a FROM t WHERE id = 17e3", "SELECT a FROM t WHERE id = .5", "SELECT a FROM t WHERE id = 017",
-             "SELECT a FROM t WHERE id = 2147483648", "SELECT a FROM t WHERE id = 12345678901",
-             "SELECT a FROM t WHERE id = 17::text", "SELECT a FROM t WHERE id = 1_000", "SELECT a FROM t WHERE id = 0x1F",
-             "SELECT a FROM t WHERE id = 17a", "SELECT a FROM t WHERE id = 17+1", "SELECT a FROM t WHERE id = a17",
-             "SELECT f(a => 17)", "SELECT f(a := 17)", "SELECT a FROM t WHERE id @= 17", "SELECT a FROM t WHERE id === 17",
-             "SELECT a FROM t WHERE id =- 17", "SELECT a FROM t WHERE id = /* that is */ 17",
-             "SELECT a FROM t WHERE id = -- that is\n17", "SET work_mem = 17", "SET search_path = 17", "SHOW x", "",
-             "EXECUTE p(17)", "selected = 17", "SELECT '' WHERE id = '17'", "SELECT \"a = 17",
+             "SELECT a FROM t",
+             "SELECT 17",
+             "SELECT a FROM t LIMIT 17",
+             "SELECT a FROM t WHERE id IN (1, 2)",
+             "SELECT a FROM t WHERE id = -17",
+             "SELECT a FROM t WHERE id = + 17",
+             "SELECT a FROM t WHERE id = 17.5",
+             "SELECT a FROM t WHERE id = 17e3",
+             "SELECT a FROM t WHERE id = .5",
+             "SELECT a FROM t WHERE id = 017",
+             "SELECT a FROM t WHERE id = 2147483648",
+             "SELECT a FROM t WHERE id = 12345678901",
+             "SELECT a FROM t WHERE id = 17::text",
+             "SELECT a FROM t WHERE id = 1_000",
+             "SELECT a FROM t WHERE id = 0x1F",
+             "SELECT a FROM t WHERE id = 17a",
+             "SELECT a FROM t WHERE id = 17+1",
+             "SELECT a FROM t WHERE id = a17",
+             "SELECT f(a => 17)",
+             "SELECT f(a := 17)",
+             "SELECT a FROM t WHERE id @= 17",
+             "SELECT a FROM t WHERE id === 17",
+             "SELECT a FROM t WHERE id =- 17",
+             "SELECT a FROM t WHERE id = /* that is */ 17",
+             "SELECT a FROM t WHERE id = -- that is\n17",
+             "SET work_mem = 17",
+             "SET search_path = 17",
+             "SHOW x",
+             "",
+             "EXECUTE p(17)",
+             "selected = 17",
+             "SELECT '' WHERE id = '17'",
+             "SELECT \"a = 17",
          })
         EXPECT_EQ(shape(sql), "") << sql;
 }
@@ -67,10 +91,16 @@ TEST(Shape, LeavesWhatMayBeSomethingElse)
 TEST(Shape, DoesNotGoIntoWhatIsHardToRead)
 {
     for (const auto* sql : {
-             "SELECT E'\\'' FROM t WHERE id = 17", "SELECT E'a' FROM t WHERE id = 17", "SELECT U&'a' FROM t WHERE id = 17",
-             "SELECT U&\"a\" FROM t WHERE id = 17", "SELECT n'a' FROM t WHERE id = 17",
-             "SELECT $$ a = 1 $$ FROM t WHERE id = 17", "SELECT $1 FROM t WHERE id = 17", "SELECT a FROM t WHERE id = 17 /*",
-             "SELECT /* /* nested = 1 */ = 2 */ a FROM t WHERE id = 17", "SELECT 'a FROM t WHERE id = 17",
+             "SELECT E'\\'' FROM t WHERE id = 17",
+             "SELECT E'a' FROM t WHERE id = 17",
+             "SELECT U&'a' FROM t WHERE id = 17",
+             "SELECT U&\"a\" FROM t WHERE id = 17",
+             "SELECT n'a' FROM t WHERE id = 17",
+             "SELECT $$ a = 1 $$ FROM t WHERE id = 17",
+             "SELECT $1 FROM t WHERE id = 17",
+             "SELECT a FROM t WHERE id = 17 /*",
+             "SELECT /* /* nested = 1 */ = 2 */ a FROM t WHERE id = 17",
+             "SELECT 'a FROM t WHERE id = 17",
          })
         EXPECT_EQ(shape(sql), "") << sql;
     EXPECT_EQ(shape(std::string_view{"SELECT a\0 WHERE id = 17", 23}), "");
@@ -160,7 +190,8 @@ TEST(Templates, AreOfOneCatalogAndScope)
     EXPECT_EQ(reason("SELECT * FROM users WHERE id = 1", test_catalog(), test_scope()), Reason::none);
     EXPECT_EQ(reason("SELECT * FROM users WHERE id = 2", nullptr, test_scope()), Reason::catalog_unknown);
     EXPECT_EQ(reason("SELECT * FROM users WHERE id = 3", test_catalog(), nullptr), Reason::session_unknown);
-    EXPECT_EQ(reason("SELECT * FROM users WHERE id = 4", test_catalog(), test_scope({"app"})), Reason::unknown_relation);
+    EXPECT_EQ(reason("SELECT * FROM users WHERE id = 4", test_catalog(), test_scope({"app"})),
+              Reason::unknown_relation);
     EXPECT_EQ(reason("SELECT * FROM users WHERE id = 5", test_catalog(), test_scope()), Reason::none);
 }
 
