@@ -380,7 +380,8 @@ void Stream::close()
     say_close_notify();
     tls_.reset(); // before another may get the descriptor's number
     read_ahead_ = read_wants_write_ = write_wants_read_ = broken_ = said_close_ = false;
-    watch_->give_up();
+    if (watch_)
+        watch_->give_up();
     watch_.reset();
     ::close(std::exchange(socket_, -1));
 }

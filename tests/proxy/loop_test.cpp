@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -342,6 +344,18 @@ TEST(Watch, AClosedStreamWakesAllThatWait)
         EXPECT_FALSE(co_await pair.stream.writable());
         EXPECT_EQ(woken, 1);
     });
+}
+
+TEST(Watch, WhatCannotBeWatchedIsClosed)
+{
+    Loop loop;
+    const int file = ::open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(file, 0);
+    {
+        Stream stream{loop};
+        EXPECT_THROW(stream.open(file), std::system_error);
+    }
+    EXPECT_EQ(::fcntl(file, F_GETFD), -1);
 }
 
 TEST(Watch, IsClosedByTheEventBeforeItsOwn)
