@@ -127,7 +127,7 @@ struct Authority::State {
         Asked(std::string name, Executor e)
             : user(std::move(name))
             , executor(e)
-            , answered(std::move(e))
+            , answered(e)
         {
         }
         std::string user;
@@ -218,7 +218,7 @@ std::uint64_t Authority::failures() const noexcept
 
 Task<Finding> Authority::find(std::string user, Executor executor)
 {
-    auto asked = std::make_shared<State::Asked>(std::move(user), std::move(executor));
+    auto asked = std::make_shared<State::Asked>(std::move(user), executor);
     {
         const std::lock_guard lock{state_->mutex};
         if (!state_->stopping) {

@@ -91,7 +91,7 @@ TEST(Callback, CallsOnceAndDropsWhatItHolds)
     {
         Callback callback{[&said, held = Counted{alive}](bool ready) { said = ready; }};
         auto moved = std::move(callback);
-        EXPECT_FALSE(callback);
+        EXPECT_FALSE(callback); // NOLINT(bugprone-use-after-move): that is promised
         EXPECT_EQ(alive, 1);
         moved(true);
         EXPECT_TRUE(said);
