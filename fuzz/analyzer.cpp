@@ -6,6 +6,8 @@
 #include "query/explanation.hpp"
 #include "tests/query/test_catalog.hpp"
 
+#include <stdexcept>
+
 using namespace pgmemo;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
@@ -30,9 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                        !statement->changes_session && !statement->may_commit,
                    "what is cacheable does nothing");
     }
-    auto again = *analyzer.analyse(text.view(), used, names, dialect);
-    auto alone = *analyzer.explain(text.view(), used, names, dialect).statement;
-    again.place = alone.place = -1; // a template has none
-    fuzz::held(again == alone, "what is remembered is what is understood");
+    (void)analyzer.explain(text.view(), used, names, dialect);
+    try {
+        query::testing::expect_the_same_by_shape(text.view(), used, names, dialect);
+    } catch (const std::logic_error& error) {
+        fuzz::held(false, error.what());
+    }
     return 0;
 }

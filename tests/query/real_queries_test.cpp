@@ -25,7 +25,9 @@ struct Query {
 void expect_decision(const Query& query, const std::string& schema)
 {
     static Analyzer analyzer{1 << 24};
-    const auto statement = analyzer.analyse(query.sql, test_catalog(), test_scope({schema, "public"}), {});
+    const auto scope = test_scope({schema, "public"});
+    expect_the_same_by_shape(query.sql, test_catalog(), scope);
+    const auto statement = analyzer.analyse(query.sql, test_catalog(), scope, {});
     EXPECT_EQ(name_of(statement->reason), name_of(query.reason)) << statement->why;
     auto footprint = statement->is_cacheable() ? reads_of(*statement) : writes_of(*statement);
     for (auto& relation : footprint)

@@ -46,6 +46,10 @@ Oid oid_of(std::string_view qualified_name);
 /// pg_catalog, then the schemas given.
 std::shared_ptr<const NameScope> test_scope(std::vector<std::string> schemas = {"public"});
 
+/// Texts of the same shape are by its template what they are by themselves; an exception where they are not.
+void expect_the_same_by_shape(std::string_view sql, const std::shared_ptr<const Catalog>&,
+                              const std::shared_ptr<const NameScope>&, Dialect = {});
+
 /// A statement analysed with `test_catalog()` and `test_scope()`, in a readable dialect.
 std::shared_ptr<const Statement> analysed(std::string_view sql);
 
