@@ -127,7 +127,8 @@ class Field:
         self._add("postgres", self.postgres.port)
 
     def add_pgmemo(self, name="pgmemo", **config):
-        pgmemo = harness.Pgmemo(self.postgres, {"threads": self.threads, "limits": {"max_clients": 20_000}, **config})
+        pgmemo = harness.Pgmemo(self.postgres, {"threads": self.threads, "limits": {"max_clients": 20_000},
+                                                "pool": {"max_upstream": 10_000}, **config})
         session = pgmemo.session(DATABASE)
         pgmemo.warm(session, "SELECT abalance FROM accounts WHERE aid = 1", 60)
         session.close()
