@@ -96,7 +96,6 @@ private:
         switch (c) {
         case '\\':
         case '$':
-        case '\0':
             return false;
         case '\'':
         case '"': // not E'', U&"" and the like
@@ -187,7 +186,8 @@ void for_each_bound(Statement& statement, F&& visit)
 
 std::optional<Shape> shape_of(std::string_view sql)
 {
-    return begins_with_verb(sql) ? Reader{sql}.shape() : std::nullopt;
+    const bool is_candidate = begins_with_verb(sql) && sql.find('\0') == std::string_view::npos;
+    return is_candidate ? Reader{sql}.shape() : std::nullopt;
 }
 
 std::string with_values(const Shape& shape, const std::vector<std::string_view>& values)

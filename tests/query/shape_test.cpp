@@ -104,6 +104,8 @@ TEST(Shape, DoesNotGoIntoWhatIsHardToRead)
          })
         EXPECT_EQ(shape(sql), "") << sql;
     EXPECT_EQ(shape(std::string_view{"SELECT a\0 WHERE id = 17", 23}), "");
+    EXPECT_EQ(shape(std::string_view{"SELECT '\0' WHERE id = 17", 24}), "");
+    EXPECT_EQ(shape(std::string_view{"SELECT a WHERE id = 17 --\0", 26}), "");
     std::string many = "SELECT a FROM t WHERE id = 1";
     for (std::size_t i = 1; i < kMostValues; ++i)
         many += " OR id = 1";
