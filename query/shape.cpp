@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace pgmemo::query {
@@ -170,6 +171,14 @@ private:
     Shape shape_;
 };
 
+/// Leaves the first of those that are equal.
+template <class T>
+void drop_repeated(std::vector<T>& all)
+{
+    for (auto one = all.begin(); one != all.end();)
+        one = std::find(all.begin(), one, *one) == one ? std::next(one) : all.erase(one);
+}
+
 template <class F>
 void for_each_bound(Statement& statement, F&& visit)
 {
@@ -229,6 +238,11 @@ Statement filled(const Statement& shaped, const std::vector<std::string_view>& v
         if (bound.parameter < 0)
             bound = {std::string{values[static_cast<std::size_t>(-1 - bound.parameter)]}, 0, false, false, 0};
     });
+    // As the analysis does, in which equal values are not as different as those that were made up.
+    drop_repeated(statement.reads);
+    for (auto& write : statement.writes)
+        for (auto& slot : write.slots)
+            drop_repeated(slot.values);
     return statement;
 }
 
