@@ -169,20 +169,31 @@ Task<bool> Session::finish(Work work)
     }
 }
 
-/// From the loop: the client pump is resumed only for what has to wait. True: it need not be.
-bool Session::look_at_client() noexcept
+/// From the loop: a pump is resumed only for what has to wait, which is `left` to it. True: it need not be.
+bool Session::look(Work (Session::*read)(), const Stream& stream, wire::FrameReader& reader,
+                   std::optional<Work>& left) noexcept
 {
     try {
-        client_looked_ = read_client();
+        left = (this->*read)();
     } catch (...) {
         look_failed_ = std::current_exception();
         return false;
     }
-    if (*client_looked_ != Work::none || client_.has_read_ahead())
+    if (*left != Work::none || stream.has_read_ahead())
         return false;
-    client_looked_.reset();
-    from_client_.give_back();
+    left.reset();
+    reader.give_back();
     return true;
+}
+
+bool Session::look_at_client() noexcept
+{
+    return look(&Session::read_client, client_, from_client_, client_looked_);
+}
+
+bool Session::look_at_upstream() noexcept
+{
+    return look(&Session::read_upstream, upstream_, from_upstream_, upstream_looked_);
 }
 
 Session::Work Session::read_client()
@@ -430,22 +441,6 @@ Task<void> Session::upstream_pump()
     upstream_.close();
 }
 
-/// From the loop: the upstream pump is resumed only for what has to wait. True: it need not be.
-bool Session::look_at_upstream() noexcept
-{
-    try {
-        upstream_looked_ = read_upstream();
-    } catch (...) {
-        look_failed_ = std::current_exception();
-        return false;
-    }
-    if (*upstream_looked_ != Work::none || upstream_.has_read_ahead() || is_over())
-        return false;
-    upstream_looked_.reset();
-    from_upstream_.give_back();
-    return true;
-}
-
 Session::Work Session::read_upstream()
 {
     boost::system::error_code error;
@@ -479,7 +474,7 @@ Session::Work Session::read_upstream()
         quiet_.notify();
     if (!replies_.empty() && put_client(replies_) == Put::blocked)
         return understood ? Work::write : Work::end;
-    return understood ? Work::none : Work::end;
+    return understood && !is_over() ? Work::none : Work::end;
 }
 
 /// Whether the session ends after what the upstream has said.

@@ -92,6 +92,7 @@ private:
     Task<void> client_pump();
     Task<void> upstream_pump();
     Task<bool> finish(Work);
+    bool look(Work (Session::*read)(), const Stream&, wire::FrameReader&, std::optional<Work>& left) noexcept;
     bool look_at_client() noexcept;
     bool look_at_upstream() noexcept;
     Work read_client();
