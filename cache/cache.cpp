@@ -45,20 +45,23 @@ std::int64_t expiry(Clock::time_point now, std::optional<std::chrono::millisecon
 
 } // namespace
 
-Shares::Shares(std::size_t memory_bytes) noexcept
+Shares::Shares(std::size_t memory_bytes, std::size_t shared_slots) noexcept
     : fills(memory_bytes / kFillShare)
     , identities(std::min(std::max(memory_bytes / kIdentityShare, kLeastIdentities), memory_bytes / kFillShare))
-    , slots(std::bit_floor(
-          std::min(std::clamp(memory_bytes / kSlotShare, kLeastSlots * sizeof(Word), kMostSlots * sizeof(Word)),
-                   memory_bytes / kFillShare)))
+    , slots(shared_slots != 0
+                ? shared_slots * sizeof(Word)
+                : std::bit_floor(std::min(
+                      std::clamp(memory_bytes / kSlotShare, kLeastSlots * sizeof(Word), kMostSlots * sizeof(Word)),
+                      memory_bytes / kFillShare)))
     , entries(memory_bytes - fills - identities - slots - memory_bytes / kHoleShare)
 {
 }
 
 Cache::State::State(const Options& given)
     : options(given)
-    , shares(given.memory_bytes)
-    , versions(shares.slots / sizeof(Word))
+    , shares(given.memory_bytes, given.shared_slot_seed ? Versions::kSharedSlots : 0)
+    , versions(given.shared_slot_seed ? Versions{Versions::kSharedSlots, *given.shared_slot_seed}
+                                      : Versions{shares.slots / sizeof(Word)})
     , identities(shares.identities)
     , fills(shares.fills)
     , memory({shares.entries, std::min(given.max_entry_bytes, given.memory_bytes / kFillShare)})
@@ -111,7 +114,7 @@ Fill Cache::begin_fill(const Key& key, Stamp stamp, std::size_t max_bytes, std::
     return fill;
 }
 
-Stored Cache::finish_fill(Fill&& given, Clock::time_point now)
+Stored Cache::finish_fill(Fill&& given, Clock::time_point now, Filled* filled)
 {
     Fill fill{std::move(given)};
     if (!fill.is_open())
@@ -137,6 +140,8 @@ Stored Cache::finish_fill(Fill&& given, Clock::time_point now)
         std::memcpy(to, piece.bytes.get(), piece.size);
         to += piece.size;
     }
+    if (filled != nullptr)
+        *filled = {EntryRef{entry}, fill.began_};
     state_->memory.publish(entry);
     return Stored::yes;
 }

@@ -77,10 +77,16 @@ private:
 
 enum class Stored : std::uint8_t { yes, moved, no_room };
 
+/// What a fill has become.
+struct Filled {
+    EntryRef entry;            ///< null: it was not stored
+    Clock::time_point read_at; ///< begin_fill()
+};
+
 /// The cache as sessions see it. Threads: safe.
 ///
-/// The memory tier answers at once, so `find` is a plain call. A tier that is far away will be asked by an awaitable
-/// beside it, from the same place in the session, after `find` has missed.
+/// The memory tier answers at once, so `find` is a plain call. The tier that is far away (remote/) is asked from the
+/// same place in the session, after `find` has missed; what it has is put in here.
 ///
 /// Memory: `memory_bytes` bounds everything: entries with their overhead, the table, the ghost queue, the key slots,
 /// fills in progress. An entry evicted while a client still reads it counts until it is gone.
@@ -95,6 +101,8 @@ public:
     struct Options {
         std::size_t memory_bytes = 256u << 20;
         std::size_t max_entry_bytes = 1u << 20; ///< of a reply; a rule may ask for less
+        /// Given: slots are those that others with this seed have (cache/remote), and as many.
+        std::optional<std::uint64_t> shared_slot_seed = {};
     };
 
     explicit Cache(const Options&);
@@ -115,7 +123,7 @@ public:
 
     /// Stores what the fill has gathered, if its stamp is still current. The TTL counts from begin_fill: what was read
     /// may have been changed behind our back since then. A fill that is closed is `no_room`.
-    Stored finish_fill(Fill&&, Clock::time_point now);
+    Stored finish_fill(Fill&&, Clock::time_point now, Filled* filled = nullptr);
 
     /// Walks a part of the table and drops what is expired or dead. Called every few milliseconds by one thread; cheap
     /// when no version has moved since the last whole round. Returns how many entries it dropped.

@@ -59,8 +59,16 @@ public:
         return hash_ == hash && identity_.get() == identity && body() == body_text;
     }
     bool is_expired(Clock::time_point now) const noexcept { return expires_ <= now.time_since_epoch().count(); }
+    std::optional<std::chrono::milliseconds> time_left(Clock::time_point now) const noexcept ///< nullopt: for ever
+    {
+        if (expires_ == kNever)
+            return std::nullopt;
+        return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::duration{expires_} -
+                                                                     now.time_since_epoch());
+    }
     std::uint64_t hash() const noexcept { return hash_; }
     const Identity* identity() const noexcept { return identity_.get(); }
+    const std::shared_ptr<const Identity>& identity_ref() const noexcept { return identity_; }
     std::size_t charge() const noexcept { return charge_; }
     bool is_read() const noexcept { return refs_.load(std::memory_order_relaxed) > 1; } ///< by others than the tier
 

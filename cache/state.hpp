@@ -12,7 +12,8 @@ namespace pgmemo::cache {
 
 /// How the bound is shared out. The parts never borrow from one another, so each can be held to its own.
 struct Shares {
-    explicit Shares(std::size_t memory_bytes) noexcept;
+    /// `shared_slots`: 0, or how many there are whatever the memory.
+    Shares(std::size_t memory_bytes, std::size_t shared_slots) noexcept;
 
     std::size_t fills;
     std::size_t identities;

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <deque>
+#include <functional>
 #include <iterator>
 #include <mutex>
 #include <new>
@@ -79,8 +81,9 @@ namespace {
 /// them.
 class SlotTable {
 public:
-    explicit SlotTable(std::size_t slot_count)
+    SlotTable(std::size_t slot_count, std::uint64_t seed)
         : count_(std::bit_floor(std::max<std::size_t>(slot_count, 1)))
+        , seed_(seed)
     {
         // Zero bytes are words as they begin, and nothing has to be done when they end.
         static_assert(sizeof(Word) == sizeof(std::uint64_t) && std::is_trivially_destructible_v<Word> &&
@@ -104,33 +107,50 @@ public:
         return words_[XXH3_64bits_withSeed(value.data(), value.size(), of_column) & (count_ - 1)];
     }
 
-private:
-    static std::uint64_t any_seed()
+    std::size_t index_of(const Word& word) const noexcept ///< count() for one of another table
     {
-        std::random_device random;
-        return (std::uint64_t{random()} << 32) | random();
+        const std::less<> before;
+        return before(&word, words_) || !before(&word, words_ + count_) ? count_
+                                                                        : static_cast<std::size_t>(&word - words_);
     }
 
+private:
     std::size_t count_; // a power of two
+    std::uint64_t seed_;
     Word* words_ = nullptr;
-    std::uint64_t seed_ = any_seed();
 };
+
+std::uint64_t any_seed()
+{
+    std::random_device random;
+    return (std::uint64_t{random()} << 32) | random();
+}
 
 } // namespace
 
 struct Versions::State {
     static constexpr std::size_t kShards = 16;
-    static constexpr int kAnyColumn = 0; // attribute numbers of columns begin with 1
+    static constexpr int kAnyColumn = 0;     // attribute numbers of columns begin with 1
+    static constexpr int kCatalogColumn = 1; // with no relation
     static constexpr Oid kNoRelation = 0;
+    static constexpr Oid kNoDatabase = 0; // their numbers begin with 1
+
+    struct Named {
+        Word word; // first: the address of both
+        Oid database = 0;
+        Oid relation = 0;
+        int column = 0;
+    };
+    static_assert(std::is_standard_layout_v<Named>);
 
     struct Shard {
         std::mutex mutex;
         boost::unordered_flat_map<std::pair<std::uint64_t, int>, Word*> by_scope;
-        std::deque<Word> words; // a deque never moves what it holds
+        std::deque<Named> words; // a deque never moves what it holds
     };
 
-    explicit State(std::size_t slot_count)
-        : slots(slot_count)
+    State(std::size_t slot_count, std::uint64_t seed)
+        : slots(slot_count, seed)
     {
     }
 
@@ -148,8 +168,12 @@ struct Versions::State {
         const auto [found, is_new] = shard.by_scope.try_emplace(std::pair{key, column}, nullptr);
         if (is_new) {
             try {
-                found->second = &shard.words.emplace_back();
-                if (relation == kNoRelation) {
+                auto& named = shard.words.emplace_back();
+                named.database = database;
+                named.relation = relation;
+                named.column = column;
+                found->second = &named.word;
+                if (relation == kNoRelation && column == kAnyColumn) {
                     const std::lock_guard databases_lock{databases_mutex};
                     databases.push_back(found->second);
                 }
@@ -164,14 +188,29 @@ struct Versions::State {
 };
 
 Versions::Versions(std::size_t slot_count)
-    : state_(std::make_unique<State>(slot_count))
+    : Versions(slot_count, any_seed())
+{
+}
+Versions::Versions(std::size_t slot_count, std::uint64_t slot_seed)
+    : state_(std::make_unique<State>(slot_count, slot_seed))
 {
 }
 Versions::~Versions() = default;
+Versions::Versions(Versions&&) noexcept = default;
 
 Word& Versions::database(Oid database)
 {
     return state_->word(database, State::kNoRelation, State::kAnyColumn);
+}
+
+Word& Versions::cluster()
+{
+    return state_->word(State::kNoDatabase, State::kNoRelation, State::kAnyColumn);
+}
+
+Word& Versions::catalog(Oid database)
+{
+    return state_->word(database, State::kNoRelation, State::kCatalogColumn);
 }
 
 Word& Versions::relation(Oid database, Oid relation)
@@ -192,6 +231,22 @@ Word& Versions::fresh(Oid database, Oid relation, int column)
 Word& Versions::slot(Oid database, Oid relation, int column, std::string_view value) noexcept
 {
     return state_->slots.at(database, relation, column, value);
+}
+
+WordScope Versions::scope_of(const Word& word) const noexcept
+{
+    using Kind = WordScope::Kind;
+    if (const auto slot = state_->slots.index_of(word); slot < state_->slots.count())
+        return {Kind::slot, 0, 0, 0, slot};
+    const auto& named = reinterpret_cast<const State::Named&>(word);
+    auto kind = Kind::relation;
+    if (named.relation == State::kNoRelation)
+        kind = named.column != State::kAnyColumn      ? Kind::catalog
+               : named.database == State::kNoDatabase ? Kind::cluster
+                                                      : Kind::database;
+    else if (named.column != State::kAnyColumn)
+        kind = named.column > 0 ? Kind::wide : Kind::fresh;
+    return {kind, named.database, named.relation, std::abs(named.column), 0};
 }
 
 std::size_t Versions::slot_count() const noexcept
@@ -241,6 +296,7 @@ bool Stamp::is_current() const noexcept
 
 Flight::Flight(Flight&& other) noexcept
     : words_(std::exchange(other.words_, {}))
+    , announcer_(std::move(other.announcer_))
 {
 }
 
@@ -249,6 +305,7 @@ Flight& Flight::operator=(Flight&& other) noexcept
     if (this != &other) {
         end();
         words_ = std::exchange(other.words_, {});
+        announcer_ = std::move(other.announcer_);
     }
     return *this;
 }
@@ -270,6 +327,8 @@ void Flight::add(std::span<Word* const> words)
     Words all;
     all.reserve(words_.size() + fresh.size());
     std::merge(words_.begin(), words_.end(), fresh.begin(), fresh.end(), std::back_inserter(all));
+    if (announcer_)
+        announcer_->hold(fresh);
     words_.swap(all); // nothing below can throw: what is held is what was begun
     for (Word* word : fresh)
         word->begin();
@@ -279,6 +338,8 @@ void Flight::end() noexcept
 {
     for (Word* word : words_)
         word->end();
+    if (announcer_ && !words_.empty())
+        announcer_->release(std::move(words_));
     words_.clear();
 }
 

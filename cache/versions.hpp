@@ -36,6 +36,16 @@ private:
     std::atomic<std::uint64_t> value_{0}; // zero bytes are a good word: Versions takes whole pages of them
 };
 
+/// What a word stands for.
+struct WordScope {
+    enum class Kind : std::uint8_t { cluster, database, catalog, relation, wide, fresh, slot };
+    Kind kind = Kind::slot;
+    Oid database = 0;
+    Oid relation = 0;
+    int column = 0;
+    std::size_t slot = 0;
+};
+
 /// The words of every relation and every database. A word, once asked for, lives as long as this: pointers to it stay
 /// good.
 ///
@@ -54,14 +64,24 @@ private:
 /// Memory: slot_bytes(), however many relations and values there are; pages of which no slot was ever used take none.
 /// The other words are one for each database, relation and tracked column ever asked for.
 ///
+/// Several pgmemos that share their words (cache/remote) have two more scopes: `cluster` is in every stamp and moves
+/// with what changes all databases, of which each pgmemo knows but some; `catalog` moves with what may change a
+/// database's catalog, and is in no stamp.
+///
 /// Threads: safe. slot() takes no lock and allocates nothing.
 class Versions {
 public:
     static constexpr std::size_t kDefaultSlots = 4'096;
+    static constexpr std::size_t kSharedSlots = 65'536; ///< of pgmemos that share theirs
 
     explicit Versions(std::size_t slot_count = kDefaultSlots); ///< rounded down to a power of two; at least one
+    /// With slots where others that have the same seed have them.
+    Versions(std::size_t slot_count, std::uint64_t slot_seed);
     ~Versions();
+    Versions(Versions&&) noexcept;
     Word& database(Oid database);
+    Word& cluster(); ///< from then on among all_databases()
+    Word& catalog(Oid database);
     Word& relation(Oid database, Oid relation);
     Word& wide(Oid database, Oid relation, int column);  ///< `column`: its attribute number, from 1
     Word& fresh(Oid database, Oid relation, int column); ///< likewise
@@ -69,7 +89,8 @@ public:
     Word& slot(Oid database, Oid relation, int column, std::string_view value) noexcept;
     void move_all_databases() noexcept; ///< every database known so far
     std::vector<Word*> all_databases();
-    std::size_t size() const noexcept; ///< words of databases, relations and columns
+    WordScope scope_of(const Word&) const noexcept; ///< of one of this object's
+    std::size_t size() const noexcept;              ///< words of databases, relations and columns
     std::size_t slot_count() const noexcept;
     std::size_t slot_bytes() const noexcept { return slot_count() * sizeof(Word); }
 
@@ -97,6 +118,14 @@ private:
     bool quiet_ = true;
 };
 
+/// Who is told of flights, beside this process. Threads: hold() is that of whoever owns it, release() anybody's.
+class Announcer {
+public:
+    virtual ~Announcer() = default;
+    virtual void hold(const Words&) = 0;      ///< a flight begins, which will be announced
+    virtual void release(Words) noexcept = 0; ///< a flight has ended: takes it back there, some time
+};
+
 /// Commits in flight: `begin` was done for each word, `end` is owed.
 /// Use: add() before sending what may commit; end() once the outcome is known, before the client is told. Move-only;
 /// the destructor ends what is left, so whoever does not know the outcome hands it to `cache::Unresolved` instead.
@@ -109,11 +138,14 @@ public:
 
     void add(std::span<Word* const> words); ///< begins those that it does not hold yet
     void end() noexcept;
+    /// Somebody else knows of it, or will: he is told when it has ended.
+    void announced_by(std::shared_ptr<Announcer> announcer) noexcept { announcer_ = std::move(announcer); }
     bool empty() const noexcept { return words_.empty(); }
     std::size_t size() const noexcept { return words_.size(); }
 
 private:
     Words words_;
+    std::shared_ptr<Announcer> announcer_;
 };
 
 } // namespace pgmemo::cache

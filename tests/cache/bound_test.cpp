@@ -181,7 +181,7 @@ TEST(Bound, OfTheSlotsIsAShareOfTheMemory)
           SlotShare{240 * kMi, 1u << 19}, SlotShare{256 * kMi, 1u << 20}, SlotShare{1'024 * kMi, 1u << 22},
           SlotShare{64 * 1'024 * kMi, 1u << 22}}) {
         SCOPED_TRACE(memory);
-        const Shares shares{memory};
+        const Shares shares{memory, 0};
         EXPECT_EQ(shares.slots, slots * sizeof(Word));
         EXPECT_LE(shares.entries + shares.identities + shares.fills + shares.slots, memory);
         EXPECT_GE(shares.entries, memory / 2);
