@@ -115,6 +115,29 @@ std::vector<std::string> Config::tracked_columns(const std::string& table) const
     return columns;
 }
 
+std::string Config::footprint_settings() const
+{
+    std::string text{PGMEMO_VERSION};
+    const auto add = [&text](std::string_view name, const std::vector<std::string>& list) {
+        text += '\n';
+        text += name;
+        for (const auto& item : list)
+            text.append(1, '\0').append(item);
+    };
+    for (const auto& rule : rules) {
+        if (rule.track.empty())
+            continue;
+        add("track", rule.match.tables);
+        add("columns", rule.track);
+    }
+    for (const auto& function : functions) {
+        add("function", {function.name});
+        add("reads", function.reads);
+        add("writes", function.writes);
+    }
+    return text;
+}
+
 const FunctionSpec* Config::function_spec(const std::string& function) const
 {
     const auto found = std::find_if(functions.begin(), functions.end(),

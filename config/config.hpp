@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/auth.hpp"
+#include "config/remote.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -103,6 +104,7 @@ struct Config {
         std::size_t max_entry_bytes = 1u << 20;
         std::optional<std::chrono::milliseconds> ttl = std::chrono::seconds{60};
         bool cache_by_default = true; ///< `default: cache`
+        std::optional<Remote> remote;
     } cache;
 
     std::vector<Rule> rules;
@@ -117,6 +119,8 @@ struct Config {
     /// The columns of `schema.table` that rules track, beside those of its primary key and unique constraints: every
     /// rule's, not only the first that matches. Sorted, unique.
     std::vector<std::string> tracked_columns(const std::string& table) const;
+    /// What, beside the catalog, decides on the words of a statement: pgmemos that share a store must agree on it.
+    std::string footprint_settings() const;
     /// The first entry whose name matches `schema.function`; null when there is none.
     const FunctionSpec* function_spec(const std::string& function) const;
 

@@ -299,7 +299,8 @@ private:
                 config_->cache.enabled = *on;
             return;
         }
-        cache_ = reader_.section(field, {"enabled", "memory", "max_entry", "ttl", "remote", "default"});
+        cache_ = reader_.section(field, {"enabled", "memory", "max_entry", "ttl", "remote", "remote_namespace",
+                                         "remote_secret", "remote_ca", "remote_timeout", "remote_lease", "default"});
         if (const auto enabled = cache_.find("enabled"); enabled != cache_.end()) {
             if (const auto on = reader_.on_or_off(enabled->second))
                 config_->cache.enabled = *on;
@@ -310,9 +311,56 @@ private:
 
     void read_remote(const Field& field)
     {
-        const auto remote = reader_.word(field);
-        if (remote && *remote != "none") // not shown: it may hold a password
-            reader_.fail(field, "a remote tier is not in this version of pgmemo; none is");
+        const auto url = reader_.word(field);
+        if (!url || *url == "none")
+            return;
+        std::string problem; // the URL is not shown: it may hold a password
+        config_->cache.remote = parse_remote(*url, problem);
+        if (!config_->cache.remote)
+            reader_.fail(field, problem);
+    }
+
+    /// The keys beside `remote`; they say nothing without it, but are checked.
+    void read_remote_settings()
+    {
+        Remote ignored;
+        auto& remote = config_->cache.remote ? *config_->cache.remote : ignored;
+        if (const auto space = cache_.find("remote_namespace"); space != cache_.end()) {
+            const auto name = reader_.word(space->second);
+            const auto is_plain = [](char c) {
+                return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                       c == '-' || c == '.';
+            };
+            constexpr std::size_t kMostBytes = 64;
+            if (name &&
+                (name->empty() || name->size() > kMostBytes || !std::all_of(name->begin(), name->end(), is_plain)))
+                reader_.fail(space->second, "must be 1 to 64 letters, digits, dots, dashes and underscores");
+            else if (name)
+                remote.space = *name;
+        }
+        if (const auto secret = cache_.find("remote_secret"); secret != cache_.end())
+            remote.secret = reader_.word(secret->second).value_or("");
+        if (const auto ca = cache_.find("remote_ca"); ca != cache_.end())
+            if (const auto file = reader_.word(ca->second))
+                remote.ca = in_folder(*file);
+        const auto time = [this](std::string_view key, std::chrono::milliseconds& to, std::chrono::milliseconds least,
+                                 std::chrono::milliseconds most) {
+            const auto found = cache_.find(key);
+            if (found == cache_.end())
+                return;
+            const auto given = reader_.time(found->second);
+            if (given && (*given < least || *given > most))
+                reader_.fail(found->second, fmt::format("must be {}ms to {}ms", least.count(), most.count()));
+            else if (given)
+                to = *given;
+        };
+        using std::chrono::milliseconds;
+        time("remote_timeout", remote.timeout, milliseconds{1}, milliseconds{10'000});
+        time("remote_lease", remote.lease, milliseconds{500}, milliseconds{300'000});
+        constexpr std::size_t kLeastWithRemote = 8U << 20U;
+        if (config_->cache.remote && config_->cache.memory_bytes < kLeastWithRemote)
+            reader_.fail(cache_.find("remote")->second,
+                         "needs cache.memory to be at least 8MiB: what is shared is served from there");
     }
 
     void read_default(const Field& field)
@@ -344,6 +392,7 @@ private:
         if (const auto ttl = cache_.find("ttl"); ttl != cache_.end())
             cache.ttl = reader_.ttl(ttl->second).value_or(cache.ttl);
         config_->default_policy = {cache.enabled && cache.cache_by_default, cache.ttl, cache.max_entry_bytes};
+        read_remote_settings();
     }
 
     std::optional<std::size_t> read_max_entry(const Field& field)

@@ -167,8 +167,17 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"TtlZero", "cache: { ttl: 0s }", {"1:15: cache.ttl: must be more than 0"}},
         Case{"TtlForever", "cache: { ttl: 99999d }", {"1:15: cache.ttl: \"99999d\" is more than 3650d; none is"}},
         Case{"Remote",
-             "cache: { remote: redis://:secret@h }",
-             {"1:18: cache.remote: a remote tier is not in this version of pgmemo; none is"}},
+             "cache: { remote: http://:secret@h }",
+             {"1:18: cache.remote: is no address of a store: redis://host:port or rediss://host:port, or none"}},
+        Case{"RemoteWithoutHost", "cache: { remote: 'redis://' }", {"1:18: cache.remote: has no host, or a port that"}},
+        Case{"RemoteNamespace",
+             "cache: { remote: redis://h, remote_namespace: 'a b' }",
+             {"1:47: cache.remote_namespace: must be 1 to 64 letters, digits, dots, dashes and underscores"}},
+        Case{"RemoteTimeout", "cache: { remote_timeout: 20s }", {"1:26: cache.remote_timeout: must be 1ms to 10000ms"}},
+        Case{"RemoteLease", "cache: { remote_lease: 1ms }", {"1:24: cache.remote_lease: must be 500ms to 300000ms"}},
+        Case{"RemoteMemory",
+             "cache: { remote: redis://h, memory: 4MiB }",
+             {"1:18: cache.remote: needs cache.memory to be at least 8MiB"}},
         Case{"Default", "cache: { default: on }", {"1:19: cache.default: \"on\" is not one of cache, bypass"}},
         Case{"CaptureOn", "capture: on", {"1:10: capture: change capture is not in this version"}},
         Case{"CaptureWord", "capture: sometimes", {"1:10: capture: \"sometimes\" is neither on nor off"}},
@@ -289,7 +298,7 @@ TEST(Problems, AreAllToldInTheOrderOfTheFile)
 
 TEST(Problems, NeverShowWhatMayHoldAPassword)
 {
-    const auto loaded = load_text("upstream: mysql://u:secret@h\ncache: { remote: 'redis://:secret@h' }\n", "f");
+    const auto loaded = load_text("upstream: mysql://u:secret@h\ncache: { remote: 'http://:secret@h' }\n", "f");
     ASSERT_EQ(loaded.problems.size(), 2u);
     for (const auto& problem : loaded.problems)
         EXPECT_EQ(problem.text.find("secret"), std::string::npos) << problem.text;
