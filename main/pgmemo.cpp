@@ -7,6 +7,7 @@
 #include "proxy/auth/authority.hpp"
 #include "proxy/auth/users_file.hpp"
 #include "proxy/catalog_keeper.hpp"
+#include "proxy/remote_share.hpp"
 #include "proxy/resolver.hpp"
 #include "proxy/server.hpp"
 #include "proxy/services.hpp"
@@ -117,10 +118,45 @@ void add_gauges(observe::Metrics& metrics, const cache::Cache& cache, const quer
                   count += database->sessions() > 0 && !database->is_usable() ? 1 : 0;
               return count;
           });
+    if (services.remote != nullptr) {
+        auto& tier = services.remote->tier;
+        metrics.has_remote();
+        gauge("pgmemo_remote_connections_up", "Connections to the store by which others' writes are heard of.",
+              [&tier] { return static_cast<double>(tier.connections_up.load()); });
+        gauge("pgmemo_remote_connections_unannounced",
+              "Connections that owe the others news of writes; nothing is served while there is one.",
+              [&tier] { return static_cast<double>(tier.connections_with_unannounced.load()); });
+        gauge(
+            "pgmemo_remote_missing",
+            "Connections of other pgmemos that are gone without a word; while there is one, nothing is served that was "
+            "read more than a lease ago (cache.remote_lease).",
+            [&tier] { return static_cast<double>(tier.missing()); });
+        gauge("pgmemo_remote_words", "Version words known to be shared.",
+              [&tier] { return static_cast<double>(tier.words().size()); });
+    }
     gauge("pgmemo_clients", "Client connections.",
           [&services] { return static_cast<double>(services.clients.load(std::memory_order_relaxed)); });
     gauge("pgmemo_upstream_connections", "Connections to PostgreSQL for clients.",
           [&services] { return static_cast<double>(services.upstreams.load(std::memory_order_relaxed)); });
+}
+
+cache::RemoteTier::Options remote_options(const config::Config& config, const config::Remote& remote,
+                                          proxy::Databases& databases)
+{
+    cache::RemoteTier::Options options;
+    options.space = remote.space;
+    options.secret = remote.secret;
+    options.fleet = config.footprint_settings();
+    options.lease = remote.lease;
+    options.max_entry_bytes = config.cache.max_entry_bytes;
+    options.database_name = [&databases](cache::Oid number) { return databases.by_number(number).name(); };
+    options.on_catalog_moved = [&databases](cache::Oid number) {
+        if (number == 0)
+            databases.catalogs_doubted();
+        else
+            databases.by_number(number).catalog_doubted();
+    };
+    return options;
 }
 
 /// Throws std::invalid_argument when the file of users that the configuration names is no such.
@@ -132,7 +168,7 @@ void check_users(const config::Config& config)
 
 /// SIGHUP: a bad file is refused whole and the old configuration stays.
 void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache& cache, proxy::Databases& databases,
-            proxy::UpstreamTarget& upstream, proxy::TlsInForce& client_tls)
+            proxy::UpstreamTarget& upstream, proxy::TlsInForce& client_tls, proxy::RemoteShare* share)
 {
     if (options.config_file.empty()) {
         spdlog::warn("SIGHUP: there is no configuration file to read; nothing changes");
@@ -162,6 +198,8 @@ void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache
         changed("upstream");
     if (fresh.auth.salt_secret != old->auth.salt_secret)
         changed("auth.salt_secret");
+    if (fresh.cache.remote != old->cache.remote)
+        changed("cache.remote");
     if (fresh.threads != old->threads)
         changed("threads");
     if (fresh.cache.memory_bytes != old->cache.memory_bytes)
@@ -177,6 +215,8 @@ void reload(const Options& options, proxy::ConfigInForce& in_force, cache::Cache
     if ((fresh.metrics ? fresh.metrics->text() : "off") != (old->metrics ? old->metrics->text() : "off"))
         changed("metrics");
     in_force.set(loaded.config);
+    if (share != nullptr)
+        share->tier.set_fleet(fresh.footprint_settings());
     cache.clear();                // what is stored was stored under the old rules
     databases.catalogs_changed(); // so that each is read anew, with what is tracked and vouched for now
     observe::set_log(fresh.log.level, style_of(fresh));
@@ -198,6 +238,8 @@ Exit check(const Options& options)
         try {
             const proxy::UpstreamTarget target{loaded.config->upstream};
             proxy::load_server_tls(loaded.config->tls);
+            if (loaded.config->cache.remote)
+                proxy::RemoteTls{*loaded.config->cache.remote};
             check_users(*loaded.config);
         } catch (const std::invalid_argument& error) {
             loaded.problems.push_back({options.config_file, 0, 0, error.what()});
@@ -227,8 +269,10 @@ Exit run(const Options& options)
     // In the order of their lifetimes: what is made first outlives what is made later.
     observe::Metrics metrics{reason_names()};
     const auto memo_bytes = config.cache.memory_bytes / kMemoShare;
+    const auto& remote = config.cache.enabled ? config.cache.remote : std::nullopt;
     cache::Cache cache{
-        {config.cache.enabled ? config.cache.memory_bytes - memo_bytes : 0, config.cache.max_entry_bytes}};
+        {config.cache.enabled ? config.cache.memory_bytes - memo_bytes : 0, config.cache.max_entry_bytes,
+         remote ? std::optional{cache::RemoteTier::slot_seed(remote->space, remote->secret)} : std::nullopt}};
     query::Analyzer analyzer{memo_bytes};
     proxy::ScopeTable scopes;
     proxy::ConfigInForce in_force{loaded.config};
@@ -240,15 +284,26 @@ Exit run(const Options& options)
     std::atomic<std::uint64_t> sessions{0};
     std::atomic<std::uint64_t> upstreams{0};
     proxy::Resolver resolver;
+    std::optional<proxy::RemoteShare> share;
+    if (remote)
+        share.emplace(cache, remote_options(config, *remote, databases), *remote);
     proxy::auth::Authority authority{upstream, in_force};
-    proxy::Services services{in_force,   upstream,       client_tls, cache,    analyzer,  scopes,    databases, cancels,
-                             unresolved, settings_epoch, clients,    sessions, upstreams, &resolver, &authority};
+    proxy::Services services{in_force,  upstream,  client_tls, cache,      analyzer,
+                             scopes,    databases, cancels,    unresolved, settings_epoch,
+                             clients,   sessions,  upstreams,  &resolver,  share ? &*share : nullptr,
+                             &authority};
     proxy::CatalogKeeper keeper{upstream, databases, unresolved, in_force, settings_epoch};
     databases.on_change([&keeper] { keeper.wake(); });
     unresolved.on_added([&keeper] { keeper.wake(); });
+    proxy::Server* told = nullptr; // by the keeper, which begins after it and ends before
+    databases.on_dropped([&told](proxy::Database& database) {
+        if (told != nullptr)
+            told->tell_others({&database.word()});
+    });
     add_gauges(metrics, cache, analyzer, unresolved, keeper, services);
 
     proxy::Server server{config.listen, config.threads == 0 ? usable_cores() : config.threads, services, metrics};
+    told = &server;
     std::optional<admin::HttpServer> http;
     if (config.metrics) {
         try {
@@ -283,12 +338,14 @@ Exit run(const Options& options)
     if (http)
         spdlog::info("metrics and dashboard on {}", config.metrics->text());
     spdlog::info("{}", bound_in_force(config));
+    if (remote)
+        spdlog::info("sharing the cache with other pgmemos: {}, namespace \"{}\"", remote->text(), remote->space);
     if (!config.auth.terminate && client_tls.get() && upstream.may_use_tls())
         spdlog::warn(
             "SCRAM logins are relayed, and where both the client's connection and that to PostgreSQL have TLS "
             "only those without channel binding can be (channel_binding=disable); `auth: scram` ends them here");
 
-    server.run([&] { reload(options, in_force, cache, databases, upstream, client_tls); });
+    server.run([&] { reload(options, in_force, cache, databases, upstream, client_tls, share ? &*share : nullptr); });
 
     keeper.stop();
     http.reset();

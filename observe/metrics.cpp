@@ -87,6 +87,7 @@ struct Metrics::State {
 
     std::vector<std::string> reasons;
     double started = 0;
+    bool has_remote = false;
     mutable std::mutex mutex; // guards the two lists, not what the threads count
     std::vector<std::unique_ptr<Padded>> threads;
     std::vector<Gauge> gauges;
@@ -156,6 +157,54 @@ struct Metrics::State {
                  cell("upstream", "in", &ThreadMetrics::upstream_bytes_in),
                  cell("upstream", "out", &ThreadMetrics::upstream_bytes_out)}};
     }
+    /// What there is to say of the store that other pgmemos share.
+    void add_remote(std::vector<MetricFamily>& families) const
+    {
+        families.push_back(
+            {"pgmemo_remote_lookups_total",
+             "Questions to the store: an entry was found (hit) or not (miss) or was none (refused), or an "
+             "entry in memory was held against the present (check).",
+             MetricType::Counter,
+             {counter({{"outcome", "hit"}}, sum(&ThreadMetrics::remote_hits)),
+              counter({{"outcome", "miss"}}, sum(&ThreadMetrics::remote_misses)),
+              counter({{"outcome", "refused"}}, sum(&ThreadMetrics::remote_refused)),
+              counter({{"outcome", "check"}}, sum(&ThreadMetrics::remote_checks))}});
+        families.push_back({"pgmemo_remote_stores_total",
+                            "Entries sent to the store, by whether it took them.",
+                            MetricType::Counter,
+                            {counter({{"outcome", "stored"}}, sum(&ThreadMetrics::remote_stored)),
+                             counter({{"outcome", "failed"}}, sum(&ThreadMetrics::remote_not_stored))}});
+        families.push_back({"pgmemo_remote_bytes_total",
+                            "Bytes received from the store (in) and sent to it (out).",
+                            MetricType::Counter,
+                            {counter({{"direction", "in"}}, sum(&ThreadMetrics::remote_bytes_in)),
+                             counter({{"direction", "out"}}, sum(&ThreadMetrics::remote_bytes_out))}});
+        families.push_back(total("pgmemo_remote_connects_total", "Connections to the store that were made.",
+                                 &ThreadMetrics::remote_connects));
+        families.push_back(total("pgmemo_remote_failures_total",
+                                 "Connections to the store that were lost, or could not be made.",
+                                 &ThreadMetrics::remote_failures));
+        families.push_back(total("pgmemo_remote_timeouts_total",
+                                 "Of them, those given up because the store had not answered in time "
+                                 "(cache.remote_timeout).",
+                                 &ThreadMetrics::remote_timeouts));
+        families.push_back(total("pgmemo_remote_unannounced_writes_total",
+                                 "Writes of which the others could not be told before they were sent.",
+                                 &ThreadMetrics::remote_unannounced));
+        families.push_back(total("pgmemo_remote_words_lost_total",
+                                 "Version words that the store did not have, or no longer.",
+                                 &ThreadMetrics::remote_words_lost));
+        families.push_back(total("pgmemo_remote_owners_lost_total",
+                                 "Connections of others that were found dead with commits in flight.",
+                                 &ThreadMetrics::remote_owners_lost));
+        FoldedLatency trips;
+        for (const auto& thread : threads)
+            trips.add(thread->metrics.remote_latency);
+        families.push_back({"pgmemo_remote_duration_seconds",
+                            "Round trips to the store.",
+                            MetricType::Histogram,
+                            {trips.export_as({})}});
+    }
     MetricFamily durations() const
     {
         FoldedLatency hits;
@@ -194,6 +243,11 @@ void Metrics::add_gauge(Gauge gauge)
     state_->gauges.push_back(std::move(gauge));
 }
 
+void Metrics::has_remote() noexcept
+{
+    state_->has_remote = true;
+}
+
 std::string Metrics::expose() const
 {
     const State& state = *state_;
@@ -227,6 +281,8 @@ std::string Metrics::expose() const
          MetricType::Gauge,
          {gauge({}, state.started)}},
     };
+    if (state.has_remote)
+        state.add_remote(families);
     for (const Gauge& each : state.gauges) {
         const double value = each.read();
         families.push_back({each.name,

@@ -70,8 +70,22 @@ struct ThreadMetrics {
     Count cancels;
     Count blind_sessions;
     Count client_bytes_in, client_bytes_out, upstream_bytes_in, upstream_bytes_out;
-    Latency hit_latency;  ///< from the request's last byte read to the reply handed to the kernel
-    Latency miss_latency; ///< the same for cacheable statements that went upstream
+    Count remote_hits;        ///< answered with what another pgmemo has stored, or this one before its start
+    Count remote_misses;      ///< asked for in the store, which did not have it
+    Count remote_checks;      ///< of entries in memory, whether they are still current for all
+    Count remote_refused;     ///< entries in the store that were not what was asked for
+    Count remote_stored;      ///< entries put into the store
+    Count remote_not_stored;  ///< the store would not have them
+    Count remote_unannounced; ///< writes of which the others could not be told at once
+    Count remote_connects;
+    Count remote_failures; ///< connections to the store that were lost, or not had
+    Count remote_timeouts; ///< of them, because it did not answer in time
+    Count remote_words_lost;
+    Count remote_owners_lost;
+    Count remote_bytes_in, remote_bytes_out;
+    Latency remote_latency; ///< of round trips to the store
+    Latency hit_latency;    ///< from the request's last byte read to the reply handed to the kernel
+    Latency miss_latency;   ///< the same for cacheable statements that went upstream
 };
 
 /// A figure that is read when somebody asks.
@@ -95,6 +109,7 @@ public:
     ThreadMetrics& thread(); ///< a new one; lives as long as this
     void add_gauge(Gauge);
 
+    void has_remote() noexcept; ///< there is a store: its families are exported too. While starting up.
     std::string expose() const; ///< Prometheus text format 0.0.4
 
 private:

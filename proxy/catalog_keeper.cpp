@@ -240,7 +240,7 @@ bool CatalogKeeper::State::look(Database& database, Kept& its)
         if (!its.fingerprint.empty()) {
             database.catalog_changed(); // until it was read, the old snapshot vouches for nothing
             wanted = database.wanted();
-            database.word().move(); // what was read before may have been read under other names and rights
+            database.drop_all();
         }
         its.fingerprint = fingerprint;
     }

@@ -4,11 +4,13 @@
 
 namespace pgmemo::proxy {
 
-Database::Database(std::uint32_t number, std::string name, cache::Versions& versions, std::function<void()> wake_keeper)
+Database::Database(std::uint32_t number, std::string name, cache::Versions& versions, std::function<void()> wake_keeper,
+                   OnDropped on_dropped)
     : number_(number)
     , name_(std::move(name))
     , word_(versions.database(number))
     , wake_keeper_(std::move(wake_keeper))
+    , on_dropped_(std::move(on_dropped))
 {
 }
 
@@ -39,6 +41,12 @@ void Database::publish(std::shared_ptr<const query::Catalog> catalog, std::uint6
     loaded_.store(wanted_when_read, std::memory_order_release);
 }
 
+void Database::drop_all()
+{
+    word_.move();
+    on_dropped_(*this);
+}
+
 void Database::forget()
 {
     const std::lock_guard lock{mutex_};
@@ -56,10 +64,17 @@ Database& Databases::get(std::string_view name)
     auto found = by_name_.find(name);
     if (found == by_name_.end()) {
         const auto number = static_cast<std::uint32_t>(by_name_.size() + 1);
-        auto database = std::make_unique<Database>(number, std::string{name}, versions_, wake_keeper_);
+        auto database = std::make_unique<Database>(number, std::string{name}, versions_, wake_keeper_, on_dropped_);
+        by_number_.push_back(database.get());
         found = by_name_.emplace(std::string{name}, std::move(database)).first;
     }
     return *found->second;
+}
+
+Database& Databases::by_number(std::uint32_t number)
+{
+    const std::lock_guard lock{mutex_};
+    return *by_number_.at(number - 1);
 }
 
 std::vector<Database*> Databases::all() const

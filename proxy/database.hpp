@@ -26,7 +26,9 @@ namespace pgmemo::proxy {
 /// is dropped, and what was sent meanwhile drops it again at its end (Effects::catalog).
 class Database {
 public:
-    Database(std::uint32_t number, std::string name, cache::Versions&, std::function<void()> wake_keeper);
+    using OnDropped = std::function<void(Database&)>;
+    Database(std::uint32_t number, std::string name, cache::Versions&, std::function<void()> wake_keeper,
+             OnDropped on_dropped);
 
     std::uint32_t number() const noexcept { return number_; } ///< ours, not PostgreSQL's OID
     const std::string& name() const noexcept { return name_; }
@@ -63,6 +65,8 @@ public:
     /// The server was found not to have changed after `doubts()` was that.
     void clear_doubts(std::uint64_t doubts) noexcept { cleared_.store(doubts, std::memory_order_release); }
     void publish(std::shared_ptr<const query::Catalog>, std::uint64_t wanted_when_read);
+    /// What was read before may have been read under other names and rights.
+    void drop_all();
     void forget(); ///< the snapshot cannot be vouched for any more
 
     void session_began() noexcept
@@ -79,6 +83,7 @@ private:
     const std::string name_;
     cache::Word& word_;
     std::function<void()> wake_keeper_;
+    OnDropped on_dropped_;
     std::atomic<std::uint64_t> wanted_{1}; // moves with every change of the catalog
     std::atomic<std::uint64_t> loaded_{0}; // what `wanted_` was before the snapshot was read
     std::atomic<std::uint64_t> catalog_id_{0};
@@ -98,19 +103,23 @@ public:
     }
 
     Database& get(std::string_view name);
+    Database& by_number(std::uint32_t number); ///< one that get() has given
     std::vector<Database*> all() const;
     void catalogs_changed() noexcept; ///< of every database
     void catalogs_doubted() noexcept;
     void on_change(std::function<void()> wake_keeper)
     {
         wake_keeper_ = std::move(wake_keeper);
-    } ///< before the first get()
+    }                                                                            ///< before the first get()
+    void on_dropped(Database::OnDropped told) { on_dropped_ = std::move(told); } ///< likewise
 
 private:
     cache::Versions& versions_;
     std::function<void()> wake_keeper_ = [] {};
+    Database::OnDropped on_dropped_ = [](Database&) {};
     mutable std::mutex mutex_;
     std::map<std::string, std::unique_ptr<Database>, std::less<>> by_name_;
+    std::vector<Database*> by_number_; // which begin with 1
 };
 
 } // namespace pgmemo::proxy

@@ -156,7 +156,7 @@ Effects Exchange::effects_of(const Statement& statement, const Parameters* param
 
 Exchange::Reads Exchange::read_words(const Statement& statement, const Parameters* parameters) const
 {
-    cache::Words words{&database_.word()};
+    auto words = words_of_all();
     cache::Words fresh;
     for (const auto& read : statement.reads)
         add_read_words(read, parameters, database_.number(), services_.cache.versions(), words, fresh);
@@ -192,6 +192,11 @@ void Exchange::go_blind(std::string_view why)
     broken_ |= begin_held_;
     metrics_.blind_sessions.add();
     cache::Words words{&database_.word()};
+    if (afar_) {
+        words.push_back(&services_.cache.versions().catalog(database_.number()));
+        afar_->to_announce.insert(afar_->to_announce.end(), words.begin(), words.end());
+        blind_flight_.announced_by(afar_->link.announcer);
+    }
     blind_flight_.add(words);
     spdlog::warn(
         "database {}: a session cannot be followed ({}): it is relayed as it is, and nothing of this database is "

@@ -6,6 +6,7 @@
 #include "proxy/footprint.hpp"
 #include "proxy/group.hpp"
 #include "proxy/prepared.hpp"
+#include "proxy/remote_link.hpp"
 #include "proxy/services.hpp"
 #include "query/analyzer.hpp"
 #include "query/session_settings.hpp"
@@ -28,14 +29,15 @@ namespace pgmemo::proxy {
 /// What to do with a message from the client.
 struct Step {
     enum class Kind : std::uint8_t {
-        relay,  ///< send `upstream`, then the frame as it came
-        send,   ///< send `upstream`, which holds the frame
-        hold,   ///< nothing yet: it may be answered together with what is to come
-        serve,  ///< answer with the stored `entry`
-        answer, ///< answer with `client`, bytes of our own
-        reply,  ///< answer with reply(), which is good until the next call
-        wait,   ///< nothing yet: ask again when the replies that are owed have come (is_quiet)
-        ask,    ///< send `upstream`, a question of our own; ask again about this frame when it was answered
+        relay,   ///< send `upstream`, then the frame as it came
+        send,    ///< send `upstream`, which holds the frame
+        hold,    ///< nothing yet: it may be answered together with what is to come
+        serve,   ///< answer with the stored `entry`
+        answer,  ///< answer with `client`, bytes of our own
+        reply,   ///< answer with reply(), which is good until the next call
+        wait,    ///< nothing yet: ask again when the replies that are owed have come (is_quiet)
+        ask,     ///< send `upstream`, a question of our own; ask again about this frame when it was answered
+        look_up, ///< do lookup(), tell looked_up(), and ask again about this frame
     };
     Kind kind = Kind::relay;
     std::string upstream = {};
@@ -95,6 +97,28 @@ public:
     Step on_client(const wire::Frame&, Time now);
     Passage on_upstream(const wire::Frame&, Time now);
 
+    /// Other pgmemos have the same cache: what hits here must be current for all. Before the first message.
+    void share(RemoteLink&);
+    /// What a Step::Kind::look_up asks for, and that it was asked.
+    cache::Lookup& lookup() noexcept { return afar_->lookup; }
+    void looked_up(bool answered, Time now);
+    /// The words of flights that have begun, to be announced before anything more is sent upstream.
+    bool has_announcement() const noexcept { return afar_ && !afar_->to_announce.empty(); }
+    cache::Words take_announcement() noexcept { return std::exchange(afar_->to_announce, {}); }
+    /// Whether a message from upstream tells of a commit that was announced: what settlement() says is done first.
+    bool must_settle(const wire::Frame&) const noexcept;
+    struct Settlement {
+        cache::Words moved;   ///< before the others
+        cache::Words landed;  ///< flights
+        cache::Words look_at; ///< meanwhile
+    };
+    Settlement settlement();
+    /// `done`: all of it. What has to move besides, since the catalog has changed under the write.
+    cache::Words settled(bool done);
+    /// Entries for the store.
+    bool has_stored() const noexcept { return afar_ && !afar_->stored.empty(); }
+    std::vector<cache::Filled> take_stored() noexcept { return std::exchange(afar_->stored, {}); }
+
     /// Nothing is owed, or nobody can say what is: there is nothing to wait for.
     bool is_quiet() const noexcept { return owed_.empty() || !blind_reason_.empty(); }
     std::vector<ReplyPart>& reply() noexcept { return reply_; } ///< of a Step::Kind::reply; to be taken
@@ -146,7 +170,8 @@ private:
         cache::Words begun; ///< the words of the flights
         std::vector<cache::Flight> flights;
         std::uint64_t catalog = ~std::uint64_t{0}; ///< the oldest catalog that the flights' words were found with
-        bool commits_catalog = false;              ///< the commit that the flight announces may change the catalog
+        std::uint64_t shared_catalog = ~std::uint64_t{0}; ///< what others had done to catalogs, when the flights began
+        bool commits_catalog = false; ///< the commit that the flight announces may change the catalog
         bool commits_cluster = false;
         bool surely_changes = false; ///< … and does; see Statement
         cache::Fill fill;
@@ -194,6 +219,49 @@ private:
         Fill fill; ///< may be closed
         cache::Stamp unless_found;
     };
+
+    // exchange_afar.cpp
+    /// What is known of other pgmemos, of the message that is being decided and of its group.
+    struct Afar {
+        explicit Afar(RemoteLink& l)
+            : link(l)
+        {
+        }
+        RemoteLink& link;
+        cache::Lookup lookup;
+        cache::EntryRef candidate; ///< of the lookup, in memory
+        std::string body;          ///< of its key, when it is for an entry in the store
+        std::size_t max_bytes = 0;
+        std::optional<std::chrono::milliseconds> ttl;
+        bool is_for_rows = false;
+
+        bool checked = false;      ///< whether what is in memory is current for all
+        bool sought = false;       ///< in the store
+        bool failed = false;       ///< the store has not answered
+        cache::EntryRef confirmed; ///< current for all since the message came
+        bool group_confirmed = false;
+
+        cache::Words to_announce;
+        std::vector<cache::Filled> stored;
+        bool settled = false;
+        bool outdated = false;
+    };
+    Step take_message(const wire::Frame&, Time now);
+    bool may_serve(const cache::EntryRef& entry) const noexcept { return !afar_ || afar_->confirmed == entry; }
+    std::optional<Step> check(const cache::EntryRef&);
+    std::optional<Step> seek(cache::Words words, const cache::Words& fresh, std::size_t max_bytes,
+                             std::optional<std::chrono::milliseconds> ttl);
+    std::optional<Step> seek_query(const query::Statement&, std::string_view sql);
+    std::optional<Step> look_afar(const wire::Frame&, Time now);
+    std::optional<Step> seek_rows(const PreparedSource&, const wire::Bind&, std::string_view body, Time now);
+    std::optional<Step> confirm_group();
+    bool is_confirmed_group() const noexcept;
+    Reason why_not_shared() const noexcept;
+    bool may_share(const cache::Words& words, const cache::Words& fresh) const;
+    std::uint64_t shared_catalog() const noexcept;
+    bool is_shared_catalog_moving() const noexcept;
+    cache::Words words_of_all() const;
+    void note_stored(cache::Filled);
 
     // exchange_hit.cpp
     Hit hit_query(std::string_view bytes, Time now);
@@ -246,6 +314,10 @@ private:
     void open_reading(Owed& group, const wire::Bind&, std::string_view body);
     query::Reason fill_for(Owed& group, Reading&, const PreparedSource&, const wire::Bind&, std::string_view body);
     int describe_for(Owed& group, std::string_view name, const PreparedText&);
+    std::optional<Parameters> cacheable_parameters(const query::Statement&, const PreparedSource&,
+                                                   std::string_view bind_body, query::Reason&);
+    std::optional<std::chrono::milliseconds> bounded(std::optional<std::chrono::milliseconds> ttl) const;
+    std::optional<config::CachePolicy> policy_of(const query::Statement&, std::string_view sql, query::Reason&) const;
     std::optional<Parameters> parameters_of(const PreparedSource&, std::string_view bind_body, bool settled);
     static void close_readings(Owed& group) noexcept;
     void ask_for(Owed& group, Asked);
@@ -372,6 +444,7 @@ private:
     bool hits_admitted_ = true;
     std::string blind_reason_;
     std::size_t blind_answered_ = 0; ///< of `owed_`, since it is blind
+    std::unique_ptr<Afar> afar_;     ///< null: the cache is this process' alone
     cache::Flight blind_flight_;     ///< while nobody knows what this session does, nothing in its database is served
 };
 

@@ -43,10 +43,22 @@ bool is_extended(char type) noexcept
 
 Step Exchange::on_client(const wire::Frame& frame, Time now)
 {
+    auto step = take_message(frame, now);
+    if (afar_ && !is_gathering())
+        afar_->group_confirmed = false;
+    if (afar_ && step.kind != Step::Kind::look_up) {
+        afar_->checked = afar_->sought = afar_->failed = false;
+        afar_->confirmed.reset();
+    }
+    return step;
+}
+
+Step Exchange::take_message(const wire::Frame& frame, Time now)
+{
     if (is_gathering() && (!blind_reason_.empty() || !(is_extended(frame.type) || frame.type == 'H'))) {
         std::string gathered;
         release(gathered, now);
-        auto step = on_client(frame, now);
+        auto step = take_message(frame, now);
         step.upstream.insert(0, gathered);
         return step;
     }
@@ -114,14 +126,18 @@ Step Exchange::on_query(const wire::Frame& frame, Time now)
     }
     if (known_ && may_look_up()) {
         if (auto entry = find_query(*sql, now)) {
-            if (is_quiet()) {
+            if (is_quiet() && may_serve(entry)) {
                 query_is_hit();
                 return {Step::Kind::serve, {}, {}, std::move(entry), 1};
             }
-            // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see depends
-            // on what comes before it.
-            if (only_plain_reads_owed())
+            if (is_quiet()) {
+                if (auto step = check(entry))
+                    return *std::move(step);
+            } else if (only_plain_reads_owed()) {
+                // Behind replies that are owed it waits for its turn, and is looked up again then: what it may see
+                // depends on what comes before it.
                 return {Step::Kind::wait};
+            }
         }
     }
     const auto statement = analyse(*sql);
@@ -140,6 +156,8 @@ Step Exchange::decide(const Statement& statement, std::string_view sql, Time now
             database_.catalog_id() != 0 && asked_in_vain_ != database_.catalog_id())
             return ask(now);
     }
+    if (auto step = seek_query(statement, sql))
+        return *std::move(step);
     if (statement.is_cacheable() && !statement.has_parameters)
         return relay_query(statement, sql, begin_fill(statement, sql), now);
     const auto reason = statement.is_cacheable()                                        ? Reason::parameters
@@ -167,13 +185,19 @@ std::optional<Exchange::Miss> Exchange::begin_fill(const Statement& statement, s
         count_bypass(Reason::written_in_transaction);
         return std::nullopt;
     }
-    const auto config = services_.config.get();
-    const auto verdict = config->policy_for(statement.read_names, user_, database_.name(), sql);
-    if (!config->cache.enabled || !verdict.policy->enabled) {
-        count_bypass(!config->cache.enabled ? Reason::disabled : verdict.rule ? Reason::rule : Reason::no_rule);
+    auto refused = Reason::none;
+    const auto policy = policy_of(statement, sql, refused);
+    if (!policy) {
+        count_bypass(refused);
+        return std::nullopt;
+    }
+    if (const auto reason = why_not_shared(); reason != Reason::none) {
+        count_bypass(reason);
         return std::nullopt;
     }
     metrics_.misses.add();
+    if (!may_share(words, fresh))
+        return std::nullopt;
     key_body_.assign(1, 'Q').append(sql);
     cache::Stamp unless_found{fresh};
     cache::Stamp stamp{words}; // before the request goes upstream, or it would vouch for too much
@@ -182,11 +206,26 @@ std::optional<Exchange::Miss> Exchange::begin_fill(const Statement& statement, s
     if (database_.usable_catalog_id() != known_->catalog_id)
         return std::nullopt;
     const bool quiet = stamp.is_quiet();
-    auto fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp),
-                                           verdict.policy->max_entry_bytes, verdict.policy->ttl);
+    auto fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp), policy->max_entry_bytes,
+                                           policy->ttl);
     if (!quiet)
         metrics_.fills_moved.add();
     return Miss{std::move(fill), std::move(unless_found)};
+}
+
+/// How what a statement returns is cached; or why not.
+std::optional<config::CachePolicy> Exchange::policy_of(const Statement& statement, std::string_view sql,
+                                                       Reason& refused) const
+{
+    const auto config = services_.config.get();
+    const auto verdict = config->policy_for(statement.read_names, user_, database_.name(), sql);
+    if (config->cache.enabled && verdict.policy->enabled) {
+        auto policy = *verdict.policy;
+        policy.ttl = bounded(policy.ttl);
+        return policy;
+    }
+    refused = !config->cache.enabled ? Reason::disabled : verdict.rule ? Reason::rule : Reason::no_rule;
+    return std::nullopt;
 }
 
 Step Exchange::relay_query(const Statement& statement, std::string_view sql, std::optional<Miss> miss, Time now)
@@ -220,12 +259,20 @@ void Exchange::begin(Owed& owed, Effects all)
 {
     if (all.words.empty())
         return;
-    if (all.catalog != database_.wanted())
+    if (all.catalog != database_.wanted() || (afar_ && !database_.is_usable()))
         all.add(cache::Words{&database_.word()});
+    if (afar_ && (all.changes_catalog || all.changes_cluster))
+        all.add(cache::Words{&services_.cache.versions().catalog(database_.number())});
     cache::Words fresh;
     std::set_difference(all.words.begin(), all.words.end(), owed.begun.begin(), owed.begun.end(),
                         std::back_inserter(fresh));
-    owed.flights.emplace_back().add(fresh);
+    auto& flight = owed.flights.emplace_back();
+    if (afar_) {
+        owed.shared_catalog = std::min(owed.shared_catalog, shared_catalog());
+        flight.announced_by(afar_->link.announcer);
+        afar_->to_announce.insert(afar_->to_announce.end(), fresh.begin(), fresh.end());
+    }
+    flight.add(fresh);
     metrics_.invalidations.add(fresh.size());
     if (std::binary_search(fresh.begin(), fresh.end(), &database_.word()))
         metrics_.database_invalidations.add();

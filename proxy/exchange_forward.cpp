@@ -481,12 +481,13 @@ int Exchange::describe_for(Owed& group, std::string_view name, const PreparedTex
     reading.name = name;
     reading.text = text;
     reading.told = told_now(0);
-    if (may_look_up() && !reads_own_writes(cache::Words{&database_.word()})) {
-        cache::Stamp stamp{cache::Words{&database_.word()}};
+    const auto words = words_of_all();
+    if (may_look_up() && !reads_own_writes(words) && why_not_shared() == Reason::none && may_share(words, {})) {
+        cache::Stamp stamp{words};
         if (database_.usable_catalog_id() == known_->catalog_id) {
             key_body_.assign(1, 'S').append(text->rest());
-            reading.fill =
-                services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp), 1u << 16, std::nullopt);
+            reading.fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp), 1u << 16,
+                                                      bounded(std::nullopt));
         }
     }
     return static_cast<int>(group.readings.size()) - 1;
@@ -514,21 +515,10 @@ Reason Exchange::fill_for(Owed& group, Reading& reading, const PreparedSource& t
                           std::string_view body)
 {
     const auto statement = analyse(text);
-    if (!statement->is_cacheable())
-        return statement->reason == Reason::session_unknown && !may_look_up() ? why_no_lookup() : statement->reason;
-    const auto parameters = parameters_of(text, body, true);
+    auto refused = Reason::none;
+    const auto parameters = cacheable_parameters(*statement, text, body, refused);
     if (!parameters)
-        return Reason::parameters;
-    const auto declared = text.types();
-    for (std::size_t i = 0; i < parameters->values.size(); ++i) {
-        const auto& value = parameters->values[i];
-        if (value.is_null)
-            continue;
-        const query::ParameterType type{i < declared.size() ? declared[i] : 0,
-                                        i < parameters->types.size() ? parameters->types[i] : 0};
-        if (const auto reason = query::refuse_parameter(type, value.is_binary, value.bytes); reason != Reason::none)
-            return reason;
-    }
+        return refused;
     if (!only_plain_reads_owed(true))
         return Reason::none; // cacheable, but its turn depends on what is still under way
     if (const auto reason = why_no_lookup(); reason != Reason::none)
@@ -536,23 +526,51 @@ Reason Exchange::fill_for(Owed& group, Reading& reading, const PreparedSource& t
     const auto [words, fresh] = read_words(*statement, &*parameters);
     if (reads_own_writes(words) || reads_own_writes(fresh))
         return Reason::written_in_transaction;
-    if (!group.reads_only)
+    if (const auto reason = why_not_shared(); reason != Reason::none)
+        return reason;
+    if (!group.reads_only || !may_share(words, fresh))
         return Reason::none;
-    const auto config = services_.config.get();
-    const auto verdict = config->policy_for(statement->read_names, user_, database_.name(), text.sql());
-    if (!config->cache.enabled || !verdict.policy->enabled)
-        return !config->cache.enabled ? Reason::disabled : verdict.rule ? Reason::rule : Reason::no_rule;
+    const auto policy = policy_of(*statement, text.sql(), refused);
+    if (!policy)
+        return refused;
     key_body_.assign(1, 'E').append(text.rest()).append(bind.rest);
     reading.unless_found = cache::Stamp{fresh};
     cache::Stamp stamp{words}; // as in begin_fill
     if (database_.usable_catalog_id() != known_->catalog_id)
         return Reason::none;
     const bool quiet = stamp.is_quiet();
-    reading.fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp),
-                                              verdict.policy->max_entry_bytes, verdict.policy->ttl);
+    reading.fill = services_.cache.begin_fill({known_->identity, key_body_}, std::move(stamp), policy->max_entry_bytes,
+                                              policy->ttl);
     if (!quiet)
         metrics_.fills_moved.add();
     return Reason::none;
+}
+
+/// The values of a Bind, if the statement may be cached with them; or why not.
+std::optional<Parameters> Exchange::cacheable_parameters(const Statement& statement, const PreparedSource& text,
+                                                         std::string_view bind_body, Reason& refused)
+{
+    if (!statement.is_cacheable()) {
+        refused = statement.reason == Reason::session_unknown && !may_look_up() ? why_no_lookup() : statement.reason;
+        return std::nullopt;
+    }
+    auto parameters = parameters_of(text, bind_body, true);
+    if (!parameters) {
+        refused = Reason::parameters;
+        return std::nullopt;
+    }
+    const auto declared = text.types();
+    for (std::size_t i = 0; i < parameters->values.size(); ++i) {
+        const auto& value = parameters->values[i];
+        if (value.is_null)
+            continue;
+        const query::ParameterType type{i < declared.size() ? declared[i] : 0,
+                                        i < parameters->types.size() ? parameters->types[i] : 0};
+        refused = query::refuse_parameter(type, value.is_binary, value.bytes);
+        if (refused != Reason::none)
+            return std::nullopt;
+    }
+    return parameters;
 }
 
 /// The values of a Bind, with the types that Parse declared. `settled`: or else the server has told, which holds for a

@@ -90,6 +90,8 @@ Step Exchange::on_extended(const wire::Frame& frame, Time now)
     if (owed_.empty()) {
         if (wants_settings(frame))
             return ask(now, true);
+        if (auto step = look_afar(frame, now))
+            return *std::move(step);
         if (auto step = recheck(frame, now))
             return *std::move(step);
         Step step{Step::Kind::hold};
@@ -239,8 +241,9 @@ Told Exchange::told_now(std::uint64_t description) const noexcept
 /// Flush, `step` becomes the answer.
 bool Exchange::take(const wire::Frame& frame, Step& step, Time now)
 {
-    if (!frame.whole() || gathered_bytes_.size() + frame.bytes.size() > kMaxGatheredBytes ||
-        gathered_.size() >= kMaxGatheredMessages || gathered_reply_bytes_ > kMaxReplyBytes || !may_look_up())
+    if (!frame.whole() || why_not_shared() != Reason::none ||
+        gathered_bytes_.size() + frame.bytes.size() > kMaxGatheredBytes || gathered_.size() >= kMaxGatheredMessages ||
+        gathered_reply_bytes_ > kMaxReplyBytes || !may_look_up())
         return false;
     if (is_gathering() && gathered_.back().awaits_describe) {
         prepare_anew_if_told(frame);
@@ -345,7 +348,7 @@ bool Exchange::take_bind(const wire::Frame& frame, Gathered& op, Time now)
     key_body_.assign(1, 'E').append(op.text->rest()).append(bind->rest);
     op.entry = services_.cache.find({known_->identity, key_body_}, now);
     if (op.entry) {
-        if (reads_own_writes(cache::stamp_of(*op.entry)))
+        if (reads_own_writes(cache::stamp_of(*op.entry)) || !may_serve(op.entry))
             return false;
         append_reply(kBindComplete);
         return true;
@@ -519,7 +522,7 @@ bool Exchange::answer_gathered(Step& step, bool at_sync)
             return false;
     }
     const auto is_open = [](const Gathered& op) { return op.type == 'B' && !op.executed; };
-    if (std::any_of(gathered_.begin(), gathered_.end(), is_open))
+    if (std::any_of(gathered_.begin(), gathered_.end(), is_open) || !is_confirmed_group())
         return false;
     for (auto& op : gathered_) {
         if (op.type == 'P') {
@@ -583,6 +586,8 @@ void Exchange::drop_gathered() noexcept
     gathered_reply_.clear();
     gathered_reply_bytes_ = 0;
     gathered_hits_ = 0;
+    if (afar_)
+        afar_->group_confirmed = false;
     gathered_bytes_.clear();
     if (gathered_bytes_.capacity() > kKeptBytes)
         std::string{}.swap(gathered_bytes_);

@@ -47,7 +47,7 @@ bool skip(std::string_view bytes, std::size_t& at, std::string_view expected) no
 
 Hit Exchange::hit(std::string_view bytes, Time now)
 {
-    if (bytes.empty() || !owed_.empty() || is_gathering() || !may_look_up())
+    if (afar_ || bytes.empty() || !owed_.empty() || is_gathering() || !may_look_up())
         return {};
     switch (bytes.front()) {
     case 'Q':

@@ -160,6 +160,9 @@ void Exchange::on_ready(Status status, Time now)
     auto owed = std::move(owed_.front());
     owed_.pop_front();
     started_ = true;
+    const bool is_outdated_for_all = afar_ && std::exchange(afar_->outdated, false);
+    if (afar_)
+        afar_->settled = false;
 
     if (owed.kind == Owed::Kind::own_keep_alive || owed.kind == Owed::Kind::own_discard) {
         status_ = status; // what a transaction was it still is, or it has failed
@@ -172,6 +175,8 @@ void Exchange::on_ready(Status status, Time now)
         if (is_outdated) { // the catalog changed under the write: it may have done more than it seemed to
             database_.catalog_doubted();
             database_.word().move();
+        } else if (is_outdated_for_all) {
+            database_.word().move(); // doubted already, by whoever has seen it
         }
         owed.flights.clear();
     }
@@ -388,7 +393,9 @@ void Exchange::store_readings(Owed& owed, Time now)
         }
         if (is_rows && !reading.found_row)
             reading.fill.depend_on(reading.unless_found);
-        const auto stored = services_.cache.finish_fill(std::move(reading.fill), now);
+        cache::Filled filled;
+        const auto stored = services_.cache.finish_fill(std::move(reading.fill), now, &filled);
+        note_stored(std::move(filled));
         if (!is_rows)
             continue;
         (stored == cache::Stored::yes     ? metrics_.fills_stored
@@ -438,7 +445,10 @@ void Exchange::store(Owed& owed, Time now)
     }
     if (!owed.found_row)
         owed.fill.depend_on(owed.unless_found);
-    switch (services_.cache.finish_fill(std::move(owed.fill), now)) {
+    cache::Filled filled;
+    const auto stored = services_.cache.finish_fill(std::move(owed.fill), now, &filled);
+    note_stored(std::move(filled));
+    switch (stored) {
     case cache::Stored::yes:
         metrics_.fills_stored.add();
         break;
@@ -502,6 +512,7 @@ void Exchange::absorb(Owed& group, Owed&& next)
         group.flights.push_back(std::move(flight));
     group.begun.insert(group.begun.end(), next.begun.begin(), next.begun.end());
     std::sort(group.begun.begin(), group.begun.end());
+    group.shared_catalog = std::min(group.shared_catalog, next.shared_catalog);
     group.catalog = std::min(group.catalog, next.catalog);
     group.commits_catalog |= next.commits_catalog;
     group.commits_cluster |= next.commits_cluster;

@@ -1,6 +1,8 @@
 #include "proxy/server.hpp"
 
 #include "proxy/async.hpp"
+#include "proxy/remote_client.hpp"
+#include "proxy/remote_share.hpp"
 #include "proxy/session.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -44,11 +46,13 @@ struct Worker {
         : services(s)
         , metrics(m)
     {
+        if (s.remote != nullptr)
+            remote.emplace(loop, s.remote->tier, s.remote->config, s.remote->tls, *s.resolver, m);
     }
 
     Task<void> serve(int client, std::uint64_t id)
     {
-        Session session{loop, client, services, metrics, id};
+        Session session{loop, client, services, metrics, id, remote ? &*remote : nullptr};
         const struct Listed {
             Worker& worker;
             Session* session;
@@ -70,6 +74,7 @@ struct Worker {
     std::unordered_set<Session*> sessions; // this thread's only
     bool draining = false;                 // this thread's only
     Loop loop;
+    std::optional<RemoteClient> remote;
     std::thread thread;
 };
 
@@ -346,6 +351,8 @@ void Server::run(std::function<void()> on_reload)
     asio::co_spawn(state.io, state.reclaim(), fatal);
     for (auto& worker : state.workers) {
         asio::co_spawn(worker->loop.executor(), tend(*worker), fatal);
+        if (worker->remote)
+            asio::co_spawn(worker->loop.executor(), worker->remote->run(), fatal);
         worker->thread = std::thread([&w = *worker] { w.loop.run(); });
     }
     state.io.run();
@@ -353,6 +360,16 @@ void Server::run(std::function<void()> on_reload)
         if (worker->thread.joinable())
             worker->thread.join();
     }
+}
+
+void Server::tell_others(cache::Words words)
+{
+    auto& worker = *state_->workers.front();
+    if (!worker.remote)
+        return;
+    asio::post(worker.loop.executor(), [&worker, moved = std::move(words)]() mutable {
+        asio::co_spawn(worker.loop.executor(), worker.remote->move(std::move(moved)), [](std::exception_ptr, bool) {});
+    });
 }
 
 void Server::drain()

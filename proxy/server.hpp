@@ -32,6 +32,8 @@ public:
 
     /// `on_reload`: SIGHUP came. SIGTERM and SIGINT drain; a second one stops.
     void run(std::function<void()> on_reload);
+    /// Words that have moved here, and no session knows of it: they move for other pgmemos as well, soon. Any thread.
+    void tell_others(cache::Words words);
     void drain();
     void stop();
     bool is_draining() const noexcept;

@@ -19,6 +19,7 @@ namespace auth {
 class Authority;
 }
 class Resolver;
+struct RemoteShare;
 
 /// What sessions borrow from main(), which outlives them all.
 struct Services {
@@ -37,6 +38,7 @@ struct Services {
     std::atomic<std::uint64_t>& sessions;  ///< of them, those that have asked for a session
     std::atomic<std::uint64_t>& upstreams; ///< upstream connections now
     Resolver* resolver = nullptr;          ///< needed by sessions
+    RemoteShare* remote = nullptr;         ///< null: the cache is this process' alone
     auth::Authority* authority = nullptr;  ///< needed where the configuration has pgmemo check who comes in
 };
 

@@ -28,9 +28,11 @@ constexpr std::string_view kReadyInTransaction{"Z\0\0\0\5T", 6};
 
 } // namespace
 
-Session::Session(Loop& loop, int client, Services& services, observe::ThreadMetrics& metrics, std::uint64_t id)
+Session::Session(Loop& loop, int client, Services& services, observe::ThreadMetrics& metrics, std::uint64_t id,
+                 RemoteClient* remote)
     : services_(services)
     , metrics_(metrics)
+    , remote_(remote)
     , id_(id)
     , executor_(loop.executor())
     , client_(loop)
@@ -155,6 +157,11 @@ Task<bool> Session::finish(Work work)
         case Work::decide:
             ok = co_await until_quiet();
             break;
+        case Work::look_up:
+            ok = co_await look_up();
+            break;
+        case Work::settle: // the other pump's
+            co_return true;
         case Work::refuse_login:
             co_await refuse({"28000",
                              "pgmemo cannot relay this SCRAM login: with TLS on both sides the client's channel "
@@ -274,6 +281,10 @@ Session::Work Session::take_requests()
             to_upstream_.own(std::move(step.upstream));
             return Work::decide;
         }
+        if (step.kind == Step::Kind::look_up) {
+            to_upstream_.own(std::move(step.upstream));
+            return Work::look_up;
+        }
         if (std::exchange(deciding_, false))
             note_waiting();
         carry_out(step, *std::exchange(undecided_, std::nullopt));
@@ -359,6 +370,8 @@ Session::Put Session::put_client(Gather& gather)
 /// As much as goes without waiting; nothing while a cancel request is on its way: it is for what was sent before.
 Session::Put Session::put_upstream()
 {
+    if (exchange_->has_announcement())
+        return Put::blocked;
     exchange_->forget_idle_limit();
     if (cancel_slot_) {
         sending_ = true;
@@ -381,6 +394,12 @@ Session::Put Session::put_upstream()
 Task<bool> Session::send_upstream()
 {
     for (;;) {
+        while (exchange_->has_announcement()) {
+            sending_ = true;
+            note_waiting();
+            co_await remote_->begin(exchange_->take_announcement());
+            sending_ = false;
+        }
         const auto put = put_upstream();
         if (put != Put::blocked)
             co_return put == Put::done;
@@ -392,6 +411,45 @@ Task<bool> Session::send_upstream()
         const bool sent = co_await write_all(upstream_, to_upstream_);
         co_return sent;
     }
+}
+
+/// Sends what there is to send, and asks the store. False: the connections are gone.
+Task<bool> Session::look_up()
+{
+    if (!to_client_.empty()) {
+        const bool written = co_await write_client(to_client_);
+        if (!written)
+            co_return false;
+    }
+    if (!to_upstream_.empty()) {
+        const bool sent = co_await send_upstream();
+        if (!sent)
+            co_return false;
+    }
+    const bool answered = co_await remote_->look_up(exchange_->lookup());
+    exchange_->looked_up(answered, cache::Clock::now());
+    co_return !upstream_ended_ && !client_gone_;
+}
+
+/// Tells the others of the commit that `unsettled_` tells the client of.
+Task<void> Session::settle()
+{
+    auto settlement = exchange_->settlement();
+    bool done = true;
+    if (!settlement.moved.empty()) {
+        done = co_await remote_->move(std::move(settlement.moved));
+    }
+    const bool ended = co_await remote_->end(std::move(settlement.landed), settlement.look_at);
+    auto more = exchange_->settled(done && ended);
+    if (!more.empty()) {
+        co_await remote_->move(std::move(more));
+    }
+}
+
+void Session::store_for_others(cache::Clock::time_point now)
+{
+    for (const auto& filled : exchange_->take_stored())
+        remote_->store(filled, now);
 }
 
 /// Sends what there is to send, and waits until every reply owed has come. False: they never will.
@@ -426,6 +484,13 @@ Task<void> Session::upstream_pump()
         auto work = std::exchange(upstream_looked_, std::nullopt);
         if (!work)
             work = read_upstream();
+        while (*work == Work::settle) {
+            if (!replies_.empty()) {
+                co_await write_client(replies_);
+            }
+            co_await settle();
+            work = take_replies();
+        }
         if (!replies_.empty()) {
             co_await write_client(
                 replies_); // false: the client is gone; what the server still does is watched to its end
@@ -451,10 +516,18 @@ Session::Work Session::read_upstream()
         return Work::end;
     metrics_.upstream_bytes_in.add(size);
     from_upstream_.commit(size);
+    return take_replies();
+}
+
+/// Everything in the reader that is whole, unless it has to be settled first; called again, it goes on.
+Session::Work Session::take_replies()
+{
     const auto now = cache::Clock::now();
     bool understood = true;
     for (;;) {
-        const auto frame = from_upstream_.next();
+        const auto frame = unsettled_
+                               ? wire::Result<std::optional<wire::Frame>>{std::exchange(unsettled_, std::nullopt)}
+                               : from_upstream_.next();
         if (!frame) {
             spdlog::error("session {}: PostgreSQL sent what is no message; the session ends", id_);
             understood = false;
@@ -464,12 +537,18 @@ Session::Work Session::read_upstream()
             break;
         if (!exchange_->has_started() && on_login(**frame, replies_))
             continue;
+        if (exchange_->must_settle(**frame)) {
+            unsettled_ = **frame;
+            return Work::settle;
+        }
         auto passage = exchange_->on_upstream(**frame, now);
         replies_.own(std::move(passage.before));
         if (passage.relay)
             replies_.borrow((*frame)->bytes);
     }
     note_waiting();
+    if (exchange_->has_stored())
+        store_for_others(now);
     if (exchange_->is_quiet())
         quiet_.notify();
     if (!replies_.empty() && put_client(replies_) == Put::blocked)

@@ -6,6 +6,7 @@
 #include "proxy/auth/admission.hpp"
 #include "proxy/dial.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/remote_client.hpp"
 #include "proxy/services.hpp"
 #include "proxy/stream.hpp"
 #include "wire/frame_reader.hpp"
@@ -31,7 +32,8 @@ namespace pgmemo::proxy {
 /// Lifetime: lives in the frame of the coroutine that awaits run(). Threads: one, the worker's.
 class Session {
 public:
-    Session(Loop&, int client, Services&, observe::ThreadMetrics&, std::uint64_t id);
+    /// `remote`: the thread's way to the store that other pgmemos share; null: there is none.
+    Session(Loop&, int client, Services&, observe::ThreadMetrics&, std::uint64_t id, RemoteClient* remote = nullptr);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -84,6 +86,8 @@ private:
         write,        ///< to the client, who takes no more at present
         send,         ///< to the upstream, which takes no more, or a cancel request is on its way to it
         decide,       ///< `undecided_`, once every reply owed has come
+        look_up,      ///< what `undecided_` depends on is in the store
+        settle,       ///< `unsettled_`, once others know of the commit that it tells of
         refuse_login, ///< the client wants a channel binding that cannot be relayed
         end,          ///< nothing: nothing more can be read
     };
@@ -97,6 +101,10 @@ private:
     bool look_at_upstream() noexcept;
     Work read_client();
     Work read_upstream();
+    Work take_replies();
+    Task<bool> look_up();
+    Task<void> settle();
+    void store_for_others(cache::Clock::time_point now);
     bool is_over() const;
     bool answer_hits();
     Work take_requests();
@@ -118,6 +126,7 @@ private:
 
     Services& services_;
     observe::ThreadMetrics& metrics_;
+    RemoteClient* const remote_;
     const std::uint64_t id_;
     Executor executor_;
     Stream client_;
@@ -153,6 +162,7 @@ private:
     std::optional<Work> upstream_looked_;
     std::exception_ptr look_failed_;
     std::optional<wire::Frame> undecided_; ///< borrows from `from_client_`
+    std::optional<wire::Frame> unsettled_; ///< borrows from `from_upstream_`
     std::size_t hits_ = 0;                 ///< in `to_client_`
     Gather to_client_;                     ///< the client pump's: hits, own answers
     Gather replies_;                       ///< the upstream pump's

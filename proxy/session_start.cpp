@@ -122,6 +122,8 @@ Task<void> Session::begin()
     database_->session_began();
     exchange_.emplace(services_, *database_, metrics_, std::string{message.user()},
                       message.replication() == Replication::no ? "" : "a replication connection");
+    if (remote_ != nullptr)
+        exchange_->share(remote_->link());
     spdlog::debug("session {}: {} on {} through {}", id_, message.user(), database_->name(),
                   services_.upstream.hosts()[upstream_host_].text());
 }

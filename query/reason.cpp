@@ -54,6 +54,8 @@ constexpr std::array<ReasonInfo, kReasonCount> kReasons{{
     {"disabled", "The cache is switched off."},
     {"login_revoked",
      "Whoever logged in could not do so any more (auth.recheck), or that could not be checked in time."},
+    {"remote_unavailable",
+     "The store that is shared with other pgmemos (cache.remote) cannot be asked what they have written."},
 }};
 
 } // namespace

@@ -59,6 +59,7 @@ enum class Reason : std::uint8_t {
     blind,                  ///< the session speaks what pgmemo cannot follow
     disabled,               ///< the cache is switched off
     login_revoked,          ///< who logged in could not do so now, or it is not known
+    remote_unavailable,     ///< the store that is shared with others cannot be asked
 
     count_ ///< how many there are; not a reason
 };

@@ -11,7 +11,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -33,7 +35,7 @@ inline constexpr std::string_view kWriteAnything = "SELECT app.any_table('users'
 
 inline std::ostream& operator<<(std::ostream& out, Step::Kind kind)
 {
-    constexpr const char* kNames[] = {"relay", "send", "hold", "serve", "answer", "reply", "wait", "ask"};
+    constexpr const char* kNames[] = {"relay", "send", "hold", "serve", "answer", "reply", "wait", "ask", "look_up"};
     return out << kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -41,8 +43,10 @@ inline std::ostream& operator<<(std::ostream& out, Step::Kind kind)
 class World {
 public:
     explicit World(config::Config config = {},
-                   std::shared_ptr<const query::Catalog> catalog = query::testing::another_catalog())
+                   std::shared_ptr<const query::Catalog> catalog = query::testing::another_catalog(),
+                   std::optional<std::uint64_t> shared_slot_seed = {})
         : in_force(std::make_shared<const config::Config>(std::move(config)))
+        , cache({.memory_bytes = 8u << 20, .max_entry_bytes = 1u << 20, .shared_slot_seed = shared_slot_seed})
     {
         spdlog::set_level(spdlog::level::off);
         shop.publish(std::move(catalog), shop.wanted());
@@ -66,7 +70,7 @@ public:
 
     ConfigInForce in_force;
     UpstreamTarget upstream{"host=127.0.0.1 port=5432 sslmode=disable"};
-    cache::Cache cache{{.memory_bytes = 8u << 20, .max_entry_bytes = 1u << 20}};
+    cache::Cache cache;
     query::Analyzer analyzer{1u << 20};
     ScopeTable scopes;
     Databases databases{cache.versions()};
@@ -132,6 +136,13 @@ public:
         return *this;
     }
 
+    /// Others have the same cache, and this is how they are asked: false: in vain.
+    void share(RemoteLink& link, std::function<bool(cache::Lookup&)> store)
+    {
+        exchange_->share(link);
+        store_ = std::move(store);
+    }
+
     /// What Exchange::hit() answers to the request that these messages begin with; empty: none of them is done.
     std::string at_once(std::string_view messages)
     {
@@ -167,6 +178,10 @@ public:
                     sent_ += step.upstream.substr(0, step.upstream.find(say::close('P', kOwnName)));
                 begin_sent_ |= step.upstream.size() > 5 && step.upstream.substr(5).starts_with("BEGIN");
                 answers_settings();
+                step = exchange_->on_client(frame, world_.now);
+            }
+            while (step.kind == Step::Kind::look_up) {
+                exchange_->looked_up(store_(exchange_->lookup()), world_.now);
                 step = exchange_->on_client(frame, world_.now);
             }
             begin_sent_ |= step.upstream.size() > 5 && step.upstream.substr(5).starts_with("BEGIN");
@@ -394,6 +409,7 @@ private:
     }
 
     World& world_;
+    std::function<bool(cache::Lookup&)> store_;
     std::unique_ptr<Exchange> exchange_;
     std::vector<std::pair<int, bool>> parses_;
     std::vector<std::string> held_;
