@@ -345,9 +345,13 @@ class Pgmemo:
         self.process = None
         self._start(wait)
 
-    def _start(self, wait, tries=3):
-        self.port = free_port()
-        self.metrics_port = free_port()
+    def restart(self, wait="listening"):
+        """Once it has ended: another one, at the same addresses."""
+        self.sessions.clear()
+        self._start(wait, 1, (self.port, self.metrics_port))
+
+    def _start(self, wait, tries=3, ports=None):
+        self.port, self.metrics_port = ports or (free_port(), free_port())
         self.write_config()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -812,7 +816,7 @@ def check_items(file, items, elsewhere, not_yet):
 
 
 class Relay:
-    """Carries bytes between pgmemo and a real PostgreSQL, and cuts a connection when told to.
+    """Carries bytes between pgmemo and a real server, and cuts a connection when told to.
 
     `cut_on(trigger)`: once a connection has carried `trigger` from the client's side, the bytes are still delivered, the
     answer is not: both ends are closed. `after` must have been carried by the same connection before.
@@ -827,12 +831,21 @@ class Relay:
         self.cut = threading.Event()
         self.pairs = []
         self.closed = False
+        self.refusing = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_on(self, trigger, after=b""):
         self.after = after
         self.cut.clear()
         self.trigger = trigger
+
+    def refuse(self):
+        """No connection lives, until accept()."""
+        self.refusing = True
+        self.cut_all()
+
+    def accept(self):
+        self.refusing = False
 
     def cut_all(self):
         for pair in list(self.pairs):
@@ -849,6 +862,9 @@ class Relay:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            if self.refusing:
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.target))
             except OSError:

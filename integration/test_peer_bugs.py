@@ -90,6 +90,7 @@ ELSEWHERE = {
                               "test_invalidation::TestExtendedProtocol::test_a_write_in_a_pipeline_is_hidden_until_sync_and_seen_after"),
     "pipelined write+read in one batch": "test_protocol::test_writes_and_reads_in_one_send_see_each_other",
     "table whose SELECT and writer parse to different names": (*WRITES, SEEN_THROUGH),
+    "store down between write and invalidate": "test_remote::test_a_store_that_goes_between_a_write_and_its_end",
     "PP1": "test_session_variables::test_a_setting_that_can_change_a_result_is_part_of_the_question",
     "PP2": (*WRITES, SEEN_THROUGH),
     "PP3": "test_invalidation::test_a_write_in_a_transaction_is_seen_once_committed",
@@ -107,8 +108,7 @@ NOT_YET = {
     "leader of a coalesced miss fails or disconnects": "fills are not joined yet; a miss that is left alone is tested "
                                                        "here",
     "refresh fails, flag stuck": "there is no stale-while-revalidate yet",
-    "store down between write and invalidate": "there is no remote store yet",
-    "lost pub/sub message": "there is no remote store yet",
+    "lost pub/sub message": "nothing is told by pub/sub yet: each hit asks the store",
     "PP12": "hints in comments, and one entry dropped by hand, need the admin console, which does not exist yet",
     "PP14": "writers that go around pgmemo, and the apply of logical replication, need change capture, which does not "
             "exist yet; until then the TTL is the bound",

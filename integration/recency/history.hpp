@@ -18,7 +18,8 @@ struct Read {
     Time end;
 };
 
-enum class Outcome : std::uint8_t { committed, rolled_back };
+/// `unknown`: the connection was lost before the answer.
+enum class Outcome : std::uint8_t { committed, rolled_back, unknown };
 
 /// One write of one key. Values of a key grow by one with every write tried, and one write of a key is over before the
 /// next begins, so a value names its write and the order of the values is the order of the commits.
@@ -27,7 +28,7 @@ struct Write {
     std::int64_t value = 0;
     Outcome outcome = Outcome::rolled_back;
     Time commit_sent;  ///< before the bytes that may commit it were sent; never for `rolled_back`
-    Time acknowledged; ///< after its author was told
+    Time acknowledged; ///< after its author was told; never for `unknown`
 };
 
 /// What happened, from everybody's view.

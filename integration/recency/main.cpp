@@ -1,7 +1,10 @@
 // Is a read ever older than it may be? Readers and writers on a few keys, each operation with the interval of real
 // time it took; afterwards every read is held against what was acknowledged before it began (history.hpp).
 //
-//   recency CONNINFO [--seconds S] [--readers N] [--writers N] [--keys N] [--seed N]
+//   recency CONNINFO... [--seconds S] [--readers N] [--writers N] [--keys N] [--seed N] [--lost 1]
+//
+// With several ways to the database its clients are spread over them. With --lost a connection may be lost, and is made
+// anew; all other errors are errors.
 //
 // Exit codes: 0 nothing found, 1 violations (the first ten are printed), 2 bad usage or a lost connection.
 
@@ -26,7 +29,8 @@ namespace pgmemo::recency {
 namespace {
 
 struct Options {
-    std::string conninfo;
+    std::vector<std::string> conninfos;
+    bool may_be_lost = false;
     double seconds = 8;
     int readers = 4;
     int writers = 2;
@@ -39,6 +43,10 @@ Time now()
     return std::chrono::steady_clock::now();
 }
 
+struct Lost : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 using Result = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
 /// One libpq connection; any error is an exception, since none is expected.
@@ -48,7 +56,7 @@ public:
         : handle_(PQconnectdb(conninfo.c_str()), &PQfinish)
     {
         if (PQstatus(handle_.get()) != CONNECTION_OK)
-            throw std::runtime_error(PQerrorMessage(handle_.get()));
+            throw Lost(PQerrorMessage(handle_.get()));
     }
 
     Result run(const std::string& sql) { return checked(sql, PQexec(handle_.get(), sql.c_str())); }
@@ -63,6 +71,8 @@ private:
     {
         Result held{result, &PQclear};
         const auto status = PQresultStatus(result);
+        if (PQstatus(handle_.get()) != CONNECTION_OK)
+            throw Lost(sql + ": " + PQerrorMessage(handle_.get()));
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
             throw std::runtime_error(sql + ": " + PQerrorMessage(handle_.get()));
         return held;
@@ -94,48 +104,73 @@ class Actor {
 public:
     Actor(Shared& shared, unsigned number)
         : shared_(shared)
-        , connection_(shared.options.conninfo)
+        , conninfo_(shared.options.conninfos[number % shared.options.conninfos.size()])
+        , connection_(conninfo_)
         , random_(shared.options.seed * 7919 + number)
     {
     }
 
     void read_until_stopped()
     {
-        while (!shared_.stop) {
-            if (chance(8)) {
-                connection_.run("BEGIN");
-                read(any_key());
-                read(any_key());
-                connection_.run(chance(2) ? "COMMIT" : "ROLLBACK");
-            } else if (chance(16)) {
-                read_slowly(any_key());
-            } else if (chance(8)) {
-                read_all();
-            } else {
-                read(any_key());
-            }
-        }
+        until_stopped([this] { read_something(); });
     }
 
     void write_until_stopped()
     {
-        while (!shared_.stop) {
-            const int key = any_key();
-            std::unique_lock turn{shared_.keys[static_cast<std::size_t>(key)].mutex, std::try_to_lock};
-            if (!turn) {
-                read(key);
-                continue;
-            }
-            write(key);
-            turn.unlock();
-            read(key); // its own write, once acknowledged
-            std::this_thread::sleep_for(std::chrono::microseconds(pick(3000)));
-        }
+        until_stopped([this] { write_or_read(); });
     }
 
     History history;
 
 private:
+    template <class Act>
+    void until_stopped(Act act)
+    {
+        while (!shared_.stop) {
+            try {
+                if (is_lost_)
+                    connection_ = Connection{conninfo_};
+                is_lost_ = false;
+                act();
+            } catch (const Lost&) {
+                if (!shared_.options.may_be_lost)
+                    throw;
+                is_lost_ = true;
+                std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            }
+        }
+    }
+
+    void read_something()
+    {
+        if (chance(8)) {
+            connection_.run("BEGIN");
+            read(any_key());
+            read(any_key());
+            connection_.run(chance(2) ? "COMMIT" : "ROLLBACK");
+        } else if (chance(16)) {
+            read_slowly(any_key());
+        } else if (chance(8)) {
+            read_all();
+        } else {
+            read(any_key());
+        }
+    }
+
+    void write_or_read()
+    {
+        const int key = any_key();
+        std::unique_lock turn{shared_.keys[static_cast<std::size_t>(key)].mutex, std::try_to_lock};
+        if (!turn) {
+            read(key);
+            return;
+        }
+        write(key);
+        turn.unlock();
+        read(key); // its own write, once acknowledged
+        std::this_thread::sleep_for(std::chrono::microseconds(pick(3000)));
+    }
+
     int pick(int n) { return std::uniform_int_distribution<int>{0, n - 1}(random_); }
     bool chance(int one_in) { return pick(one_in) == 0; }
     int any_key() { return pick(shared_.options.keys); }
@@ -169,7 +204,9 @@ private:
 
     void update(int key, std::int64_t value)
     {
-        const auto sql = "UPDATE recency SET v = " + std::to_string(value) + " WHERE k = " + std::to_string(key);
+        // A write whose connection was lost may still be under way: it does not undo a later one.
+        const auto text = std::to_string(value);
+        const auto sql = "UPDATE recency SET v = " + text + " WHERE k = " + std::to_string(key) + " AND v < " + text;
         if (chance(2))
             connection_.run(sql);
         else
@@ -181,6 +218,22 @@ private:
         Write write;
         write.key = key;
         write.value = ++shared_.keys[static_cast<std::size_t>(key)].last;
+        try {
+            try_to_write(write);
+        } catch (const Lost&) {
+            if (write.outcome == Outcome::committed)
+                write.outcome = Outcome::unknown;
+            write.acknowledged = now();
+            history.writes.push_back(write);
+            throw;
+        }
+        write.acknowledged = now();
+        history.writes.push_back(write);
+    }
+
+    void try_to_write(Write& write)
+    {
+        const int key = write.key;
         if (chance(2)) {
             write.outcome = Outcome::committed;
             write.commit_sent = now();
@@ -201,18 +254,18 @@ private:
                 connection_.run("COMMIT");
             }
         }
-        write.acknowledged = now();
-        history.writes.push_back(write);
     }
 
     Shared& shared_;
+    const std::string conninfo_;
     Connection connection_;
+    bool is_lost_ = false;
     std::minstd_rand random_;
 };
 
 void prepare(const Options& options)
 {
-    Connection connection{options.conninfo};
+    Connection connection{options.conninfos.front()};
     connection.run("SET client_min_messages = error");
     connection.run("DROP TABLE IF EXISTS recency, recency_padding");
     connection.run("CREATE TABLE recency (k int PRIMARY KEY, v bigint NOT NULL)");
@@ -261,22 +314,25 @@ int run(const Options& options)
                   std::back_inserter(history.complaints));
     }
     std::size_t committed = 0;
-    for (const auto& write : history.writes)
+    std::size_t unknown = 0;
+    for (const auto& write : history.writes) {
         committed += write.outcome == Outcome::committed ? 1 : 0;
+        unknown += write.outcome == Outcome::unknown ? 1 : 0;
+    }
     std::size_t found = 0;
     for (const auto& text : violations(history, origin, 10, found))
         std::printf("violation: %s\n", text.c_str());
-    std::printf("recency: %zu reads, %zu writes committed, %zu rolled back, %zu violations\n", history.reads.size(),
-                committed, history.writes.size() - committed, found);
+    std::printf("recency: %zu reads, %zu writes committed, %zu rolled back, %zu unknown, %zu violations\n",
+                history.reads.size(), committed, history.writes.size() - committed - unknown, unknown, found);
     return found == 0 ? 0 : 1;
 }
 
 bool parse(int count, char** words, Options& options)
 {
-    if (count < 2 || words[1][0] == '-')
-        return false;
-    options.conninfo = words[1];
-    for (int i = 2; i + 1 < count; i += 2) {
+    int first = 1;
+    for (; first < count && words[first][0] != '-'; ++first)
+        options.conninfos.emplace_back(words[first]);
+    for (int i = first; i + 1 < count; i += 2) {
         const std::string name = words[i];
         const double value = std::atof(words[i + 1]);
         if (name == "--seconds")
@@ -289,10 +345,13 @@ bool parse(int count, char** words, Options& options)
             options.keys = static_cast<int>(value);
         else if (name == "--seed")
             options.seed = static_cast<unsigned>(value);
+        else if (name == "--lost")
+            options.may_be_lost = value != 0;
         else
             return false;
     }
-    return count % 2 == 0 && options.seconds > 0 && options.readers >= 1 && options.writers >= 0 && options.keys >= 1;
+    return !options.conninfos.empty() && (count - first) % 2 == 0 && options.seconds > 0 && options.readers >= 1 &&
+           options.writers >= 0 && options.keys >= 1;
 }
 
 } // namespace
@@ -303,7 +362,8 @@ int main(int count, char** words)
     pgmemo::recency::Options options;
     if (!pgmemo::recency::parse(count, words, options)) {
         std::fprintf(stderr,
-                     "usage: recency CONNINFO [--seconds S] [--readers N] [--writers N] [--keys N] [--seed N]\n");
+                     "usage: recency CONNINFO... [--seconds S] [--readers N] [--writers N] [--keys N] [--seed N] "
+                     "[--lost 1]\n");
         return 2;
     }
     try {
