@@ -25,7 +25,7 @@ using cache::resp::Reply;
 using Clock = cache::RemoteTier::Clock;
 
 constexpr Clock::duration kSetUpTime = 1s; // for connecting, and for each step of the introduction
-constexpr Clock::duration kShortestPause = 50ms;
+constexpr Clock::duration kShortestPause = 5ms;
 constexpr Clock::duration kLongestPause = 1s;
 constexpr Clock::duration kGoodWhile = 1s; // a connection that has lasted that long was a good one
 constexpr std::size_t kReadSize = std::size_t{64} << 10;
@@ -53,6 +53,7 @@ RemoteClient::RemoteClient(Loop& loop, cache::RemoteTier& tier, const config::Re
     , stream_(loop)
     , has_output_(loop.executor())
     , has_pending_(loop.executor())
+    , has_connected_(loop.executor())
     , releases_(std::make_shared<Releases>(*this))
     , link_{tier, releases_}
 {
@@ -244,11 +245,7 @@ Task<bool> RemoteClient::introduce()
         append_command(who, {"SELECT", std::to_string(remote_.database)});
     const auto setting_up = [&](std::size_t replies) {
         auto call = make_call(replies);
-        call->take = [this](std::size_t, const Reply& reply) {
-            if (reply.is_error())
-                fail(fmt::format("it refuses: {}", reply.text().value_or("")));
-            return !reply.is_error();
-        };
+        insist(*call);
         return call;
     };
     if (!who.empty()) {
@@ -287,6 +284,8 @@ Task<bool> RemoteClient::introduce()
         }
         if (call->replies == 0) { // nothing has come in between
             is_connected_ = true;
+            lost_.reset();
+            has_connected_.notify();
             break;
         }
         start(call, kSetUpTime);
@@ -435,6 +434,8 @@ void RemoteClient::on_reached()
 
 void RemoteClient::on_lost()
 {
+    if (!lost_)
+        lost_ = Clock::now();
     set_up(false);
     is_connected_ = is_heard_ = false;
     for (auto& [word, flown] : flights_)
@@ -478,6 +479,16 @@ RemoteClient::CallRef RemoteClient::make_call(std::size_t replies)
     call->replies = replies;
     call->take = [](std::size_t, const Reply& reply) { return !reply.is_error(); };
     return call;
+}
+
+/// Errors end the connection: a store that refuses this cannot be relied on.
+void RemoteClient::insist(Call& call)
+{
+    call.take = [this](std::size_t, const Reply& reply) {
+        if (reply.is_error())
+            fail(fmt::format("it refuses: {}", reply.text().value_or("")));
+        return !reply.is_error();
+    };
 }
 
 void RemoteClient::start(const CallRef& call, Clock::duration patience)
@@ -534,6 +545,8 @@ void RemoteClient::fail(std::string why)
     if (!failure_.empty())
         return;
     failure_ = std::move(why);
+    if (!lost_)
+        lost_ = Clock::now();
     set_up(false);
     is_connected_ = is_heard_ = false;
     fail_pending();

@@ -47,7 +47,8 @@ public:
 
     /// Asks for the present of words, and perhaps an entry. False: it is not known.
     Task<bool> look_up(cache::Lookup&);
-    /// Announces flights that link().announcer holds, before what may commit is sent. False: others do not know of it;
+    /// Announces flights that link().announcer holds, before what may commit is sent. A connection that was lost just
+    /// now may come back within the timeout. False: others do not know of it;
     /// they will, and until then nothing is served here.
     Task<bool> begin(cache::Words);
     /// Takes them back, and looks at some words at the same time. False: neither was done; what the flights were for is
@@ -110,6 +111,8 @@ private:
     Task<bool> introduce();
     Task<bool> make_slots();
     Task<bool> hear_others();
+    Task<bool> announce(cache::Words);
+    Task<bool> reached_again(Clock::time_point until);
     std::string alive();
     void tick(Clock::time_point now);
     void refresh(Clock::time_point now);
@@ -121,6 +124,7 @@ private:
     void leave_members(cache::Owner);
 
     CallRef make_call(std::size_t replies);
+    void insist(Call&);
     void start(const CallRef&, Clock::duration patience);
     void start(const CallRef& call) { start(call, timeout_); }
     Task<bool> result(CallRef);
@@ -164,6 +168,8 @@ private:
     std::string out_;
     Event has_output_;
     Event has_pending_;
+    Event has_connected_;
+    std::optional<Clock::time_point> lost_; ///< since when there is no connection
     std::deque<CallRef> pending_;
     std::string failure_; ///< why this connection has ended; empty while it has not
 

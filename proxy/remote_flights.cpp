@@ -5,6 +5,7 @@
 #include "cache/remote/scripts.hpp"
 #include "proxy/remote_releases.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -16,6 +17,7 @@
 namespace pgmemo::proxy {
 namespace {
 
+using namespace asio::experimental::awaitable_operators;
 using cache::resp::append_command;
 using cache::resp::append_part;
 using cache::resp::Reply;
@@ -54,10 +56,39 @@ Task<bool> RemoteClient::look_up(cache::Lookup& lookup)
     };
     start(call);
     const bool answered = co_await result(call);
-    co_return answered&& link_.is_usable() && holds_lease();
+    const bool is_good = answered && link_.is_usable() && holds_lease();
+    co_return is_good;
 }
 
 Task<bool> RemoteClient::begin(cache::Words words)
+{
+    const auto until = Clock::now() + timeout_;
+    for (;;) {
+        const bool announced = co_await announce(words);
+        if (announced)
+            co_return true;
+        const bool may_come_back = co_await reached_again(until);
+        if (!may_come_back || Clock::now() >= until)
+            break;
+    }
+    metrics_.remote_unannounced.add();
+    co_return false;
+}
+
+/// Waits for the next connection, if the last one has just been lost. False: not in time.
+Task<bool> RemoteClient::reached_again(Clock::time_point until)
+{
+    for (;;) {
+        const auto now = Clock::now();
+        if (is_connected_ && holds_lease())
+            co_return true;
+        if (now >= until || (lost_ && now - *lost_ > timeout_))
+            co_return false;
+        co_await (has_connected_.wait() || timeout(loop_.executor(), until - now));
+    }
+}
+
+Task<bool> RemoteClient::announce(cache::Words words)
 {
     is_same_configuration();
     std::erase_if(words, [this](auto* word) {
@@ -67,6 +98,7 @@ Task<bool> RemoteClient::begin(cache::Words words)
     bool announced = is_connected_;
     if (announced && !words.empty()) {
         auto call = make_call(0);
+        insist(*call);
         if (is_other_fleet_) // by its own words it might touch too little
             add_move(*call, {&tier_.words().versions().cluster()});
         add_begin(*call, std::move(words));
@@ -74,9 +106,10 @@ Task<bool> RemoteClient::begin(cache::Words words)
         start(call);
         announced = co_await result(call);
     }
-    announced = announced && holds_lease();
-    if (!announced)
-        metrics_.remote_unannounced.add();
+    if (announced && !holds_lease()) {
+        fail("the lease has run out"); // this process stood still, or nobody heard of it
+        announced = false;
+    }
     co_return announced;
 }
 
@@ -112,17 +145,24 @@ Task<bool> RemoteClient::end(cache::Words words, const cache::Words& look_at)
 
 Task<bool> RemoteClient::move(cache::Words words)
 {
-    if (!is_connected_) {
-        keep_unannounced(words);
-        co_return false;
+    const auto until = Clock::now() + timeout_;
+    for (;;) {
+        bool moved = false;
+        if (is_connected_) {
+            auto call = make_call(0);
+            insist(*call);
+            add_move(*call, words);
+            start(call);
+            moved = co_await result(call);
+        }
+        if (moved)
+            co_return true;
+        const bool may_come_back = co_await reached_again(until);
+        if (!may_come_back || Clock::now() >= until)
+            break;
     }
-    auto call = make_call(0);
-    add_move(*call, words);
-    start(call);
-    const bool moved = co_await result(call);
-    if (!moved)
-        keep_unannounced(words);
-    co_return moved;
+    keep_unannounced(words);
+    co_return false;
 }
 
 /// False: it was changed by a reload, and is yet to be compared with the others'. Until then it is another.
