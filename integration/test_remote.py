@@ -426,9 +426,9 @@ def test_users_and_passwords(start, database):
         store.stop()
 
 
-def test_a_full_store_is_as_one_that_is_away(pair, store):
+def test_a_full_store_is_as_one_that_is_away(impatient_pair, store):
     """It cannot be told of writes."""
-    one, two, first, second = pair
+    one, two, first, second = impatient_pair
     store.ask("CONFIG", "SET", "maxmemory", 1)
     first.run("UPDATE items SET name = 'new' WHERE id = 1")
     eventually(lambda: not is_up(one), "it gives up")
