@@ -348,7 +348,8 @@ def test_a_slow_store_delays_once(impatient_pair, store):
             assert first.run(SQL) == [("item 1",)]
         first.run("UPDATE items SET name = 'new' WHERE id = 1")
         assert first.run(SQL) == [("new",)]
-        assert remote(one, "timeouts_total") <= 3, "and not each query"
+        # Those of connections that are tried meanwhile among them; each query would make fifty.
+        assert remote(one, "timeouts_total") < 20, "not each query waits"
         assert one.queries("bypass", "remote_unavailable") >= 40
     finally:
         store.resume()
