@@ -262,6 +262,7 @@ Task<bool> RemoteClient::introduce()
     // those that came before it given up.
     const auto began = Clock::now();
     bool is_alive = false;
+    cache::Words begun;
     while (!is_connected_) {
         auto call = setting_up(0);
         if (!is_alive) {
@@ -269,7 +270,16 @@ Task<bool> RemoteClient::introduce()
             append_command(call->commands, {"SET", tier_.name_of_owner(owner_), alive(), "PX", lease});
             add_membership(*call);
         }
+        cache::Words ended; // after their begin was sent
+        std::copy_if(begun.begin(), begun.end(), std::back_inserter(ended),
+                     [this](auto* word) { return flights_.count(word) == 0; });
+        std::erase_if(begun, [this](auto* word) { return flights_.count(word) == 0; });
+        if (!ended.empty()) {
+            ++call->replies;
+            append_script(call->commands, cache::scripts::kEnd, ended, {cache::word_bytes(owner_)});
+        }
         if (auto flights = unannounced_flights(); !flights.empty()) {
+            begun.insert(begun.end(), flights.begin(), flights.end());
             add_begin(*call, std::move(flights));
         }
         const auto moved = unannounced_;
