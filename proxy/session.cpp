@@ -413,8 +413,8 @@ Task<bool> Session::send_upstream()
     }
 }
 
-/// Sends what there is to send, and asks the store. False: the connections are gone.
-Task<bool> Session::look_up()
+/// What there is to send, to both sides. False: a connection is gone.
+Task<bool> Session::send_all()
 {
     if (!to_client_.empty()) {
         const bool written = co_await write_client(to_client_);
@@ -426,6 +426,15 @@ Task<bool> Session::look_up()
         if (!sent)
             co_return false;
     }
+    co_return true;
+}
+
+/// Sends what there is to send, and asks the store. False: the connections are gone.
+Task<bool> Session::look_up()
+{
+    const bool sent = co_await send_all();
+    if (!sent)
+        co_return false;
     const bool answered = co_await remote_->look_up(exchange_->lookup());
     exchange_->looked_up(answered, cache::Clock::now());
     co_return !upstream_ended_ && !client_gone_;
@@ -455,16 +464,9 @@ void Session::store_for_others(cache::Clock::time_point now)
 /// Sends what there is to send, and waits until every reply owed has come. False: they never will.
 Task<bool> Session::until_quiet()
 {
-    if (!to_client_.empty()) {
-        const bool written = co_await write_client(to_client_);
-        if (!written)
-            co_return false;
-    }
-    if (!to_upstream_.empty()) {
-        const bool sent = co_await send_upstream();
-        if (!sent)
-            co_return false;
-    }
+    const bool sent = co_await send_all();
+    if (!sent)
+        co_return false;
     while (!exchange_->is_quiet() && !upstream_ended_) {
         co_await quiet_.wait();
     }

@@ -102,6 +102,7 @@ private:
     Work read_client();
     Work read_upstream();
     Work take_replies();
+    Task<bool> send_all();
     Task<bool> look_up();
     Task<void> settle();
     void store_for_others(cache::Clock::time_point now);

@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "integration"))
 
-import harness  # noqa: E402
+import harness  # noqa: E402: it is found by the path above
 
 RANKING = (HERE / "ranking.sql").read_text()
 LOOKS = 200

@@ -9,8 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "integration"))
 
-import harness  # noqa: E402
-from stores import Redis  # noqa: E402
+import harness  # noqa: E402: it is found by the path above
+from stores import Redis  # noqa: E402: it is found by the path above
 
 MODULES = HERE / "node_modules" if (HERE / "node_modules").exists() else harness.ROOT / "integration/drivers/node/node_modules"
 
